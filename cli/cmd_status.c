@@ -1,0 +1,198 @@
+/* status: the hub, or one request; for people, for programs, or for monitoring. */
+#include <councilws/units.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/ask.h"
+#include "cli/command.h"
+#include "cli/exit_code.h"
+#include "cli/out.h"
+#include "cli/talk.h"
+
+enum check { CHECK_OK, CHECK_WARNING, CHECK_CRITICAL, CHECK_UNKNOWN };
+
+static const char *text_of(const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+  return text != NULL ? text : "";
+}
+
+static long long number_of(const json_t *object, const char *key) {
+  return (long long)json_number_value(json_object_get(object, key));
+}
+
+static void CWS_PRINTF(2, 3) line(const char *name, const char *fmt, ...) {
+  char value[512];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(value, sizeof value, fmt, args);
+  va_end(args);
+  out_style(OUT_DIM);
+  out_printf("%-12s", name);
+  out_style(OUT_PLAIN);
+  out_escaped(value, 0);
+  out_write("\n", 1);
+}
+
+static enum out_style status_style(const char *status) {
+  if (strcmp(status, "failed") == 0)
+    return OUT_RED;
+  return strcmp(status, "completed") == 0 ? OUT_GREEN : OUT_YELLOW;
+}
+
+/* ---- one request ---- */
+
+static void show_subtasks(const json_t *subtasks) {
+  if (number_of(subtasks, "total") == 0)
+    return;
+  line("subtasks", "%lld: %lld done, %lld running, %lld failed", number_of(subtasks, "total"),
+       number_of(subtasks, "done"), number_of(subtasks, "running"), number_of(subtasks, "failed"));
+  size_t i;
+  json_t *item;
+  json_array_foreach(json_object_get(subtasks, "items"), i, item) {
+    out_write("  ", 2);
+    out_escaped(text_of(item, "id"), 40);
+    out_printf("  %s", text_of(item, "status"));
+    const char *who = text_of(item, "agent");
+    if (who[0] == '\0')
+      who = text_of(item, "model");
+    if (who[0] != '\0') {
+      out_write("  ", 2);
+      out_escaped(who, 40);
+    }
+    if (number_of(item, "tokens") > 0)
+      out_printf("  %lld tokens", number_of(item, "tokens"));
+    double cost = json_number_value(json_object_get(item, "cost"));
+    if (cost > 0)
+      out_printf("  %.6g", cost);
+    out_write("\n", 1);
+  }
+}
+
+static void show_watchers(const json_t *answer) {
+  line("watchers", "%lld", number_of(answer, "watcher_count"));
+  size_t i;
+  json_t *w;
+  json_array_foreach(json_object_get(answer, "watchers"), i, w) {
+    out_write("  ", 2);
+    out_escaped(text_of(w, "subscriber"), 40);
+    out_printf("  since %s  acknowledged %lld  lag %lld\n", text_of(w, "connected_at"),
+               number_of(w, "last_ack"), number_of(w, "lag"));
+  }
+}
+
+static void show_request(const json_t *answer) {
+  const char *status = text_of(answer, "status");
+  out_style(OUT_BOLD);
+  out_printf("%s", text_of(answer, "request_id"));
+  out_style(OUT_PLAIN);
+  out_write("  ", 2);
+  out_style(status_style(status));
+  out_printf("%s\n", status);
+  out_style(OUT_PLAIN);
+  char size[CWS_UNITS_BUF];
+  line("stage", "%s, %lld %%", text_of(answer, "stage"), number_of(answer, "progress"));
+  line("events", "%lld (%lld to %lld), %s", number_of(answer, "count"),
+       number_of(answer, "first_message_id"), number_of(answer, "last_message_id"),
+       cws_size_format(number_of(answer, "bytes"), size));
+  line("began", "%s", text_of(answer, "created_at"));
+  line("last event", "%s", text_of(answer, "updated_at"));
+  if (text_of(answer, "owner")[0] != '\0')
+    line("owner", "%s", text_of(answer, "owner"));
+  line("cost", "%.10g", json_number_value(json_object_get(answer, "cost")));
+  line("tokens", "%lld", number_of(answer, "tokens"));
+  show_subtasks(json_object_get(answer, "subtasks"));
+  show_watchers(answer);
+}
+
+/* ---- the hub ---- */
+
+static void show_hub(const json_t *answer, const char *url) {
+  line("hub", "%s", url);
+  line("status", "%s", text_of(answer, "status"));
+  line("watchers", "%lld", number_of(answer, "active_connections"));
+  const char *key;
+  json_t *value;
+  json_object_foreach((json_t *)answer, key, value) {
+    if (strcmp(key, "status") == 0 || strcmp(key, "active_connections") == 0)
+      continue;
+    char *text = json_is_string(value) ? strdup(json_string_value(value))
+                                       : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    line(key, "%s", text != NULL ? text : "");
+    free(text);
+  }
+}
+
+/* ---- --check: the words and codes that monitoring knows ---- */
+
+static int check_result(enum check result, const char *text) {
+  static const char *const NAMES[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+  out_printf("COUNCILWS %s - %s\n", NAMES[result], text);
+  int failed = out_flush();
+  return failed != 0 ? failed : (int)result;
+}
+
+static int check(struct ask *a, const char *request_id, int code) {
+  if (code != 0 && a->error.code == CWS_EUNKNOWNREQUEST)
+    return check_result(CHECK_CRITICAL, "no such request");
+  if (code != 0)
+    return check_result(code == EXIT_NOTALLOWED || code == EXIT_USAGE ? CHECK_UNKNOWN
+                                                                      : CHECK_CRITICAL,
+                        a->error.code != 0 ? a->error.message : "no answer");
+  const char *status = text_of(a->json, "status");
+  if (strcmp(status, "failed") == 0)
+    return check_result(CHECK_CRITICAL, "the request failed");
+  bool is_well = strcmp(status, request_id == NULL ? "operational" : "completed") == 0 ||
+                 strcmp(status, "processing") == 0;
+  return check_result(is_well ? CHECK_OK : CHECK_WARNING, status);
+}
+
+static int show(const struct ask *a, const struct options *o) {
+  if (strcmp(options_string(o, "output"), "json") == 0)
+    out_printf("%s\n", a->text);
+  else if (options_arg(o, 0) != NULL)
+    show_request(a->json);
+  else
+    show_hub(a->json, options_string(o, "url"));
+  return out_flush();
+}
+
+static int run_status(const struct options *o) {
+  struct ask a = {0};
+  const char *request_id = options_arg(o, 0);
+  bool is_check = options_flag(o, "check");
+  if (is_check)
+    talk_set_level(TALK_QUIET);
+  int code = runner_open(&a.runner, o, options_duration(o, "timeout", 0));
+  if (code != 0)
+    return is_check ? check_result(CHECK_UNKNOWN, "bad options") : code;
+  struct cws_call *call;
+  int rc = cws_status(a.runner.client, request_id, ask_done, &a, &call, &a.error);
+  code = ask_run(&a, rc, request_id);
+  if (is_check)
+    code = check(&a, request_id, code);
+  else if (code == 0)
+    code = show(&a, o);
+  ask_close(&a);
+  return code;
+}
+
+static const struct option_spec OPTIONS[] = {
+    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|json", true,
+     "a table, or the hub's answer as it is"},
+    {"check", 0, OPTION_FLAG, NULL, NULL, NULL, false,
+     "for monitoring: one line, and 0 ok, 1 warning, 2 critical, 3 unknown"},
+    {"timeout", 0, OPTION_DURATION, "D", NULL, NULL, false, "give up after this time (exit 124)"},
+    {0},
+};
+
+const struct command COMMAND_STATUS = {
+    .name = "status",
+    .usage = "[REQUEST]",
+    .summary = "tells how the hub is, or how one request is",
+    .options = OPTIONS,
+    .is_client = true,
+    .max_args = 1,
+    .run = run_status,
+};

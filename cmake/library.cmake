@@ -1,0 +1,41 @@
+# libcouncilws: every module in one shared library that exports cws_ names only.
+set(CWS_MODULES cws_server cws_api cws_ws cws_http cws_hub cws_store cws_auth cws_net cws_base cws_client cws_core)
+
+add_library(councilws SHARED)
+set_target_properties(councilws PROPERTIES
+  LINKER_LANGUAGE C VERSION ${PROJECT_VERSION} SOVERSION 1
+  LINK_DEPENDS ${PROJECT_SOURCE_DIR}/lib/libcouncilws.map)
+foreach(module IN LISTS CWS_MODULES)
+  target_sources(councilws PRIVATE $<TARGET_OBJECTS:${module}>)
+endforeach()
+target_link_libraries(councilws PRIVATE
+  PkgConfig::LWS PkgConfig::LIBUV PkgConfig::CURL PkgConfig::JANSSON PkgConfig::JOSE
+  PkgConfig::OPENSSL PkgConfig::SQLITE ${HTTP_PARSER_LIBRARY} Threads::Threads m)
+target_link_options(councilws PRIVATE
+  -Wl,--version-script=${PROJECT_SOURCE_DIR}/lib/libcouncilws.map -Wl,--no-undefined)
+if(CWS_SANITIZE)
+  target_link_options(councilws PRIVATE -Wl,--undefined-version -fsanitize=${CWS_SANITIZE})
+endif()
+target_include_directories(councilws PUBLIC
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/lib/include>
+  $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+# ---- installing ----
+include(CMakePackageConfigHelpers)
+add_library(councilws::councilws ALIAS councilws)
+install(TARGETS councilws EXPORT councilwsTargets)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/include/councilws ${PROJECT_BINARY_DIR}/include/councilws
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(EXPORT councilwsTargets NAMESPACE councilws::
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/councilws)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/councilwsConfig.cmake.in councilwsConfig.cmake @ONLY)
+write_basic_package_version_file(councilwsConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/councilwsConfig.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/councilwsConfigVersion.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/councilws)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/councilws.pc.in councilws.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/councilws.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+        PATTERN "CMakeLists.txt" EXCLUDE)

@@ -1,0 +1,94 @@
+/* http_internal: what the files of this folder share: a connection that speaks
+ * HTTP, and the request it is at. */
+#ifndef CWS_HTTP_HTTP_INTERNAL_H
+#define CWS_HTTP_HTTP_INTERNAL_H
+
+#include <http_parser.h>
+
+#include "server/http/http.h"
+
+#define HEADERS_MAX 100
+#define SEGMENTS_MAX 8
+#define QUERY_MAX 24
+#define JOINED_MAX 8 /* header names that may come more than once */
+
+struct field {
+  char *name, *value;
+};
+
+/*
+ * IDLE      between requests; nothing of the next one has come.
+ * HEADERS   its first byte has come.
+ * BODY      its headers are whole.
+ * ANSWERING it is with the handler; bytes that come are kept, the socket is not
+ * read. CLOSING   the last answer is on its way out, or the connection has gone
+ * over to WebSocket or is dead.
+ */
+enum http_state { HTTP_IDLE, HTTP_HEADERS, HTTP_BODY, HTTP_ANSWERING, HTTP_CLOSING };
+
+struct http_conn;
+
+/* One request; on the heap only while it is under way. */
+struct http_request {
+  struct http_conn *conn; /* NULL once the connection is gone */
+  struct loop *loop;
+  http_parser parser;
+  struct buf target;  /* as it came */
+  struct buf headers; /* NUL-separated name, value, name, value … */
+  struct buf body;
+  struct buf answer_headers; /* lines for the answer, whichever it will be */
+  char *path;                /* target without the query */
+  char *decoded;             /* what `segments` and `query` point into */
+  const char *segments[SEGMENTS_MAX];
+  size_t segment_count;
+  struct field query[QUERY_MAX];
+  size_t query_count;
+  struct field fields[HEADERS_MAX];
+  size_t field_count;
+  size_t header_bytes;
+  char *joined[JOINED_MAX];
+  size_t joined_count;
+  bool is_in_value; /* the parser is inside a header's value */
+  bool is_whole, keep_alive, wants_upgrade;
+  struct cws_error refusal; /* why it cannot be served; code 0 for none */
+  void *user;
+  void (*on_gone)(struct http_request *r);
+};
+
+struct http_conn {
+  struct connection *c; /* NULL once it is gone, or has gone over to another protocol */
+  struct http_server *server;
+  struct http_conn *next, *prev; /* of the server's list for this loop */
+  struct http_request *request;  /* NULL when idle */
+  struct timer deadline;
+  struct buf pending; /* bytes behind the request being answered */
+  enum http_state state;
+  bool is_draining, is_feeding;
+};
+
+struct http_server {
+  struct http_limits limits;
+  struct http_handlers handlers;
+  void *user;
+  int workers;
+  struct http_list {
+    struct http_conn *first;
+    size_t count;
+  } lists[]; /* one a worker, touched on its loop only */
+};
+
+/* http_request.c: the parser side. */
+struct http_request *http_request_new(struct http_conn *conn);
+void http_request_free(struct http_request *r);
+/* Feeds bytes; returns how many were taken. r->refusal says when it is not to
+ * be served, r->is_whole when all of it is here. */
+size_t http_request_feed(struct http_request *r, const char *bytes, size_t len);
+bool http_request_has_headers(const struct http_request *r);
+/* Splits path and query. */
+int http_request_target(struct http_request *r);
+
+/* http.c: the answer's bytes are written; goes on to the next request or ends.
+ * Frees the request. */
+void http_conn_answered(struct http_conn *conn, bool close);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * http_request: one request as it arrives. http_parser (strict) reads; this
+ * file collects, within the limits, and refuses what must not be guessed at:
+ * two lengths, a length beside chunks, a missing Host, %00.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/core/err.h"
+#include "server/http/http_internal.h"
+
+/* ---- collecting ---- */
+
+static int refuse(struct http_request *r, int code, const char *message) {
+  err_set(&r->refusal, code, "%s", message);
+  return 1; /* ends http_parser_execute */
+}
+
+static int count_header(struct http_request *r, size_t len) {
+  r->header_bytes += len;
+  if (r->header_bytes > r->conn->server->limits.max_header_bytes)
+    return refuse(r, CWS_EHEADERSTOOLARGE, "the request line and headers are too large");
+  return 0;
+}
+
+static int on_url(http_parser *parser, const char *at, size_t len) {
+  struct http_request *r = parser->data;
+  buf_add(&r->target, at, len);
+  return count_header(r, len);
+}
+
+/* The parser gives names and values in pieces; each is ended with a NUL when
+ * the next kind begins. */
+static int on_header_field(http_parser *parser, const char *at, size_t len) {
+  struct http_request *r = parser->data;
+  if (r->is_in_value) {
+    buf_add_char(&r->headers, '\0');
+    r->is_in_value = false;
+    if (++r->field_count >= HEADERS_MAX)
+      return refuse(r, CWS_EHEADERSTOOLARGE, "too many headers");
+  }
+  for (size_t i = 0; i < len; i++)
+    buf_add_char(&r->headers, at[i] >= 'A' && at[i] <= 'Z' ? (char)(at[i] + 32) : at[i]);
+  return count_header(r, len);
+}
+
+static int on_header_value(http_parser *parser, const char *at, size_t len) {
+  struct http_request *r = parser->data;
+  if (!r->is_in_value) {
+    buf_add_char(&r->headers, '\0');
+    r->is_in_value = true;
+  }
+  buf_add(&r->headers, at, len);
+  return count_header(r, len);
+}
+
+/* Points `fields` into the collected text. */
+static void split_fields(struct http_request *r) {
+  if (r->is_in_value) {
+    buf_add_char(&r->headers, '\0');
+    r->field_count++;
+  }
+  char *p = r->headers.data;
+  for (size_t i = 0; i < r->field_count && !r->headers.failed; i++) {
+    r->fields[i].name = p;
+    p += strlen(p) + 1;
+    r->fields[i].value = p;
+    p += strlen(p) + 1;
+  }
+}
+
+static size_t count_of(const struct http_request *r, const char *name) {
+  size_t n = 0;
+  for (size_t i = 0; i < r->field_count; i++)
+    n += strcmp(r->fields[i].name, name) == 0;
+  return n;
+}
+
+static int check_headers(struct http_request *r) {
+  if (r->target.failed || r->headers.failed)
+    return refuse(r, CWS_ENOMEM, "out of memory");
+  size_t lengths = count_of(r, "content-length"), encodings = count_of(r, "transfer-encoding");
+  if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0))
+    return refuse(r, CWS_EBADREQUEST, "conflicting lengths of the body");
+  if (encodings > 0 && strcasecmp(http_header(r, "transfer-encoding"), "chunked") != 0)
+    return refuse(r, CWS_EBADREQUEST, "transfer-encoding: only chunked is understood");
+  bool is_1_1 = r->parser.http_major == 1 && r->parser.http_minor >= 1;
+  if (count_of(r, "host") > 1 || (is_1_1 && count_of(r, "host") == 0))
+    return refuse(r, CWS_EBADREQUEST, "host: one is required");
+  if (r->parser.http_major != 1)
+    return refuse(r, CWS_EBADREQUEST, "only HTTP/1.0 and HTTP/1.1 are spoken");
+  if (lengths > 0 && r->parser.content_length > r->conn->server->limits.max_body_bytes)
+    return refuse(r, CWS_ETOOLARGE, "the body is too large");
+  return 0;
+}
+
+static int on_headers_complete(http_parser *parser) {
+  struct http_request *r = parser->data;
+  split_fields(r);
+  r->keep_alive = http_should_keep_alive(parser);
+  r->wants_upgrade = parser->upgrade != 0;
+  if (check_headers(r) != 0 || http_request_target(r) != 0)
+    return -1;
+  if (r->wants_upgrade && parser->method != HTTP_GET)
+    r->wants_upgrade = false;
+  return 0;
+}
+
+static int on_body(http_parser *parser, const char *at, size_t len) {
+  struct http_request *r = parser->data;
+  if (len > r->conn->server->limits.max_body_bytes - r->body.len)
+    return refuse(r, CWS_ETOOLARGE, "the body is too large");
+  buf_add(&r->body, at, len);
+  return r->body.failed ? refuse(r, CWS_ENOMEM, "out of memory") : 0;
+}
+
+static int on_message_complete(http_parser *parser) {
+  http_parser_pause(parser, 1); /* what follows is the next request's */
+  return 0;
+}
+
+static const http_parser_settings SETTINGS = {
+    .on_url = on_url,
+    .on_header_field = on_header_field,
+    .on_header_value = on_header_value,
+    .on_headers_complete = on_headers_complete,
+    .on_body = on_body,
+    .on_message_complete = on_message_complete,
+};
+
+/* ---- life ---- */
+
+struct http_request *http_request_new(struct http_conn *conn) {
+  struct http_request *r = calloc(1, sizeof *r);
+  if (r == NULL)
+    return NULL;
+  r->conn = conn;
+  r->loop = connection_loop(conn->c);
+  http_parser_init(&r->parser, HTTP_REQUEST);
+  r->parser.data = r;
+  return r;
+}
+
+void http_request_free(struct http_request *r) {
+  if (r == NULL)
+    return;
+  buf_finish(&r->target);
+  buf_finish(&r->headers);
+  buf_finish(&r->body);
+  buf_finish(&r->answer_headers);
+  for (size_t i = 0; i < r->joined_count; i++)
+    free(r->joined[i]);
+  free(r->path);
+  free(r->decoded);
+  free(r);
+}
+
+bool http_request_has_headers(const struct http_request *r) {
+  return r->path != NULL;
+}
+
+size_t http_request_feed(struct http_request *r, const char *bytes, size_t len) {
+  size_t n = http_parser_execute(&r->parser, &SETTINGS, bytes, len);
+  enum http_errno error = HTTP_PARSER_ERRNO(&r->parser);
+  r->is_whole = error == HPE_PAUSED;
+  if (r->is_whole) {
+    http_parser_pause(&r->parser, 0);
+    return n;
+  }
+  if (error == HPE_HEADER_OVERFLOW)
+    refuse(r, CWS_EHEADERSTOOLARGE, "the request line and headers are too large");
+  else if (error != HPE_OK)
+    err_set(&r->refusal, CWS_EBADREQUEST, "not a valid HTTP request: %s",
+            http_errno_description(error));
+  return n;
+}

@@ -1,0 +1,89 @@
+/*
+ * stream: the inside of one request in memory, for the files of this folder. One mutex, held for short
+ * copies only; the members say which thread or lock they belong to.
+ */
+#ifndef CWS_HUB_STREAM_H
+#define CWS_HUB_STREAM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "server/hub/hub.h"
+#include "server/hub/positions.h"
+#include "server/hub/summary.h"
+#include "server/hub/tail.h"
+
+/* Transitions are checked and logged by stream_set_state. */
+enum stream_state {
+  STREAM_LOADING, /* the store is being read; nobody has a reference but the loader and those who wait. Ends
+                     with the load, as EMPTY, LIVE or (it failed) GONE */
+  STREAM_EMPTY,   /* holds no event and has a provisional epoch. Ends with the first commit or DELETE */
+  STREAM_LIVE,    /* has begun. Ends with its removal: EMPTY when it expired, GONE by DELETE */
+  STREAM_GONE,    /* has left the table for good; its watchers are to say bye */
+};
+
+/* One worker's share of a stream. */
+struct seat {
+  struct stream *stream;
+  /* On the worker's loop. */
+  struct stream_watch *first;
+  struct stream_watch *cursor; /* the next to be woken, during a walk */
+  int64_t woken_id;            /* its watchers were last woken with events up to here */
+  uint32_t woken_generation;
+  /* Under the stream's lock. */
+  int watchers;
+  /* On the writer's thread. */
+  bool is_touched;
+  struct seat *next_touched;
+  /* Under the worker's lock. */
+  bool is_dirty;
+  struct seat *next_dirty;
+};
+
+struct loading; /* load.c */
+
+struct stream {
+  struct hub *hub;
+  atomic_int refs; /* the table's is one of them */
+  struct stream *next_in_table; /* under the table's lock */
+  uint64_t hash;
+  char *request_id;
+
+  pthread_mutex_t order; /* held from the choice of an epoch hint until the append is queued; publish.c */
+
+  pthread_mutex_t lock; /* all that follows but the seats */
+  enum stream_state state;
+  char epoch[CWS_EPOCH_MAX + 1];
+  bool hint_is_taken;  /* EMPTY: an append under way carries `epoch` as its hint */
+  uint32_t generation; /* counts changes of `epoch` */
+  char owner[CWS_SUBSCRIBER_MAX + 1];
+  int64_t first_id, last_id, count, bytes, created_ms, updated_ms;
+  struct tail tail;
+  struct summary *summary;
+  int64_t summary_saved_id; /* the store has been given the summary of this message_id */
+  struct positions positions;
+  int watchers;
+  int64_t used_ms; /* the hub's clock, when it was last found in use */
+  struct loading *loading; /* while LOADING */
+  size_t tail_bytes_counted; /* what the hub's total has of this tail */
+
+  struct seat seats[]; /* one a worker */
+};
+
+/* LOADING, with one reference, in no table. NULL when memory is out. */
+struct stream *stream_new(struct hub *hub, const char *request_id);
+/* Under the lock. */
+void stream_set_state(struct stream *s, enum stream_state next);
+/* Under the lock: no events, no positions, an epoch of its own. */
+void stream_begin_empty(struct stream *s);
+/* Under the lock: sets the epoch and counts it as a change where it is one. */
+void stream_set_epoch(struct stream *s, const char *epoch);
+/* Under the lock, after the tail changed: the hub's total follows. */
+void stream_count_tail(struct stream *s);
+
+/* ---- on the writer's thread; stream_commit.c ---- */
+void stream_commit(struct stream *s, struct store_append *append, int64_t wall_ms, int64_t mono_ms);
+/* True: it leaves the table, erased. */
+bool stream_remove(struct stream *s, const char *epoch, enum store_remove_reason reason);
+void stream_trim(struct stream *s, int64_t last_gone, int64_t count, int64_t bytes);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * stream_commit: owns what the store's writer does to a stream: events that were committed, a
+ * removal, a trim. All of it runs on the writer's thread, in commit order. It must not know
+ * workers' loops.
+ */
+#include "server/hub/hub_inside.h"
+#include "server/hub/load.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Under the lock: the stream began with this append. */
+static void take_birth(struct stream *s, const struct store_append *append, int64_t wall_ms) {
+  snprintf(s->owner, sizeof s->owner, "%s", append->owner ? append->owner : "");
+  s->created_ms = wall_ms;
+}
+
+static void note_epoch_loading(struct stream *s, const struct store_append *append,
+                               int64_t wall_ms) {
+  s->loading->has_begun = true;
+  stream_set_epoch(s, append->epoch);
+  if (append->is_new_stream)
+    take_birth(s, append, wall_ms);
+}
+
+/* Under the lock: which stream the append belongs to. What was loaded may know this epoch already.
+ */
+static void note_epoch(struct stream *s, const struct store_append *append, int64_t wall_ms) {
+  if (s->state == STREAM_LOADING) {
+    note_epoch_loading(s, append, wall_ms);
+    return;
+  }
+  bool is_known = s->state == STREAM_LIVE && strcmp(s->epoch, append->epoch) == 0;
+  if (is_known)
+    return;
+  if (s->state == STREAM_LIVE)
+    stream_begin_empty(s);
+  else
+    stream_set_state(s, STREAM_LIVE);
+  s->hint_is_taken = false;
+  stream_set_epoch(s, append->epoch);
+  take_birth(s, append, wall_ms);
+}
+
+/* Under the lock. */
+static void push_frame(struct stream *s, struct frame *f) {
+  const struct hub_options *options = &s->hub->options;
+  if (f)
+    tail_push(&s->tail, f, options->tail_events, options->tail_bytes);
+  else
+    tail_clear(&s->tail); /* memory is out: watchers read this event from the store */
+  stream_count_tail(s);
+}
+
+/* Under the lock. An event that was loaded already (committed, but its callback came late) is not
+ * counted twice. */
+static void count_event(struct stream *s, const struct store_event *event) {
+  if (event->message_id <= s->last_id)
+    return;
+  s->last_id = event->message_id;
+  s->count++;
+  s->bytes += (int64_t)event->data_len;
+}
+
+static void apply_event(struct stream *s, struct store_event *event) {
+  struct cws_event view = {.type = event->type,
+                           .timestamp = event->timestamp,
+                           .message_id = event->message_id,
+                           .data = event->data,
+                           .data_len = event->data_len};
+  struct frame *f = frame_new(&view);
+  pthread_mutex_lock(&s->lock);
+  push_frame(s, f);
+  count_event(s, event);
+  if (s->state == STREAM_LOADING)
+    loading_add(s->loading, event);
+  else if (event->facts)
+    summary_fold(s->summary, event->facts, event->message_id);
+  pthread_mutex_unlock(&s->lock);
+}
+
+void stream_commit(struct stream *s, struct store_append *append, int64_t wall_ms,
+                   int64_t mono_ms) {
+  pthread_mutex_lock(&s->lock);
+  bool takes = s->state != STREAM_GONE;
+  if (takes) {
+    note_epoch(s, append, wall_ms);
+    s->updated_ms = wall_ms;
+    s->used_ms = mono_ms;
+  }
+  pthread_mutex_unlock(&s->lock);
+  if (!takes)
+    return;
+  for (size_t i = 0; i < append->count; i++) {
+    if (!append->events[i].duplicate)
+      apply_event(s, &append->events[i]);
+  }
+  worker_touch(s);
+}
+
+bool stream_remove(struct stream *s, const char *epoch, enum store_remove_reason reason) {
+  bool is_gone = false, is_news = false;
+  pthread_mutex_lock(&s->lock);
+  if (s->state == STREAM_LOADING) {
+    loading_restart(s->loading);
+  } else if (s->state == STREAM_LIVE && strcmp(s->epoch, epoch) == 0) {
+    is_news = true;
+    is_gone = reason == STORE_DELETED;
+    stream_set_state(s, is_gone ? STREAM_GONE : STREAM_EMPTY);
+    if (is_gone) {
+      tail_clear(&s->tail);
+      stream_count_tail(s);
+    } else {
+      stream_begin_empty(s);
+    }
+  }
+  pthread_mutex_unlock(&s->lock);
+  if (is_news)
+    worker_touch(s);
+  return is_gone;
+}
+
+void stream_trim(struct stream *s, int64_t last_gone, int64_t count, int64_t bytes) {
+  pthread_mutex_lock(&s->lock);
+  bool applies = s->state == STREAM_LOADING || (s->state == STREAM_LIVE && last_gone <= s->last_id);
+  if (applies && last_gone >= s->first_id) {
+    s->first_id = last_gone + 1;
+    s->count = count;
+    s->bytes = bytes;
+    tail_drop_until(&s->tail, last_gone);
+    stream_count_tail(s);
+    if (s->loading)
+      s->loading->is_counted = true;
+  }
+  pthread_mutex_unlock(&s->lock);
+}

@@ -1,0 +1,35 @@
+/*
+ * sqlite: the embedded engine, one file in WAL mode. This is its table of operations:
+ *   sqlite_open.c    opening and closing     sqlite_write.c  transactions and what is added
+ *   sqlite_files.c   directory, lock, room   sqlite_sweep.c  what is taken away
+ *   sqlite_schema.c  identity and versions   sqlite_read.c   reads
+ *   sqlite_conn.c    one connection          sqlite_pool.c   the reading connections
+ *   sqlite_row.c     rows as both sides see them
+ */
+#include "server/store/sqlite.h"
+
+const struct store_ops store_sqlite_ops = {
+    .name = "sqlite",
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .find = sqlite_find,
+    .each_event_id = sqlite_each_event_id,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .create = sqlite_create,
+    .add = sqlite_add,
+    .trim = sqlite_trim,
+    .remove = sqlite_remove,
+    .set_summary = sqlite_set_summary,
+    .set_position = sqlite_set_position,
+    .find_expired = sqlite_find_expired,
+    .collect = sqlite_collect,
+    .tidy = sqlite_tidy,
+    .probe = sqlite_probe,
+    .info = sqlite_info,
+    .read = sqlite_read,
+    .position = sqlite_position,
+    .positions = sqlite_positions,
+    .list = sqlite_list,
+};

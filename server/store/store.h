@@ -1,0 +1,189 @@
+/*
+ * store: what the hub calls. A store keeps requests as ordered streams of events, and the
+ * acknowledged positions of their subscribers. It knows no socket, no loop and no session.
+ *
+ * Writes are asynchronous: one writer takes whatever is pending as one batch, makes it durable,
+ * then reports, in commit order. Reads are synchronous, thread-safe and may block on a disk:
+ * store_submit runs them on the store's reader threads.
+ */
+#ifndef CWS_STORE_STORE_H
+#define CWS_STORE_STORE_H
+
+#include "lib/core/log.h"
+#include "server/base/clock.h"
+#include <councilws/error.h>
+#include <councilws/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/* One event to be stored. Strings are borrowed until the append's done. */
+struct store_event {
+  const char *type;
+  const char *timestamp; /* never NULL here: the hub fills it in */
+  const char *data;
+  size_t data_len;
+  const char *event_id; /* or NULL */
+  uint64_t fingerprint; /* of the content, where event_id is set */
+  int64_t message_id; /* out: 1, 2, 3 …, or that of the event stored earlier under this event_id */
+  bool duplicate;     /* out: stored earlier; nothing was stored now */
+  void *facts;        /* the hub's: carried along, for its listener */
+};
+
+/* One publish: all or nothing. Owned by the caller, untouched by it until `done`. */
+struct store_append {
+  const char *request_id;
+  const char *epoch_hint; /* the epoch if the stream begins with this append */
+  const char *owner;      /* sets the owner if the stream begins with it; or NULL */
+  struct store_event *events;
+  size_t count; /* ≥ 1 */
+
+  /* out */
+  int code; /* 0, CWS_EEVENTIDREUSED, CWS_ESTORE (surely not stored), CWS_ECORRUPT (the
+               request is damaged; not stored), CWS_EUNKNOWNOUTCOME (may be) */
+  struct cws_error error;
+  char epoch[CWS_EPOCH_MAX + 1];
+  bool is_new_stream;
+  size_t stored; /* how many of `events` were new */
+
+  /* On the writer's thread, once, after the listener's on_commit. */
+  void (*done)(struct store_append *append);
+  struct store_append *next; /* the store's */
+  int64_t bytes;             /* the store's */
+  uint64_t ticket;           /* the store's: its place among all that was queued */
+};
+
+enum store_remove_reason { STORE_DELETED, STORE_EXPIRED };
+
+struct store_remove {
+  const char *request_id;
+  int code; /* out: 0, CWS_EUNKNOWNREQUEST, CWS_ESTORE */
+  struct cws_error error;
+  void (*done)(struct store_remove *remove); /* on the writer's thread, once, after on_remove */
+  struct store_remove *next;                 /* the store's */
+  uint64_t ticket;                           /* the store's */
+};
+
+/* Called on the writer's thread, in commit order; must be quick. */
+struct store_listener {
+  /* An append stands (code 0, stored > 0 or not); before its done. */
+  void (*on_commit)(struct store_append *append, void *user);
+  /* A request is gone; before its done. */
+  void (*on_remove)(const char *request_id, const char *epoch, enum store_remove_reason reason,
+                    void *user);
+  /* Events up to and including last_gone were trimmed; `count` and `bytes` are what is left. */
+  void (*on_trim)(const char *request_id, int64_t last_gone, int64_t count, int64_t bytes,
+                  void *user);
+  /* After the callbacks of one batch: the place to wake whoever waits. */
+  void (*on_batch_end)(void *user);
+  void *user;
+};
+
+struct store_options {
+  const char *path; /* the part behind "sqlite:"; NULL for memory */
+  bool durability_normal;
+  int64_t retention_ms; /* a request goes this long after its last event; 0: never */
+  int64_t max_request_events, max_request_bytes; /* 0: none; the newest event always stays */
+  int64_t max_pending_events,
+      max_pending_bytes;     /* append says CWS_EBUSY beyond; 0: 100,000 and 64 MiB */
+  const struct clock *clock; /* wall clock for ages */
+  struct log *log;
+  struct store_listener listener;
+};
+
+/* What is known of one request. */
+struct store_info {
+  char request_id[CWS_REQUEST_ID_MAX + 1];
+  char epoch[CWS_EPOCH_MAX + 1];
+  char owner[CWS_SUBSCRIBER_MAX + 1]; /* "" where it has none */
+  int64_t first_id; /* of the oldest event that is left; last_id + 1 when none is */
+  int64_t last_id;
+  int64_t count, bytes;           /* events left and the bytes of their data */
+  int64_t created_ms, updated_ms; /* wall clock; updated: the last event's commit */
+  char *summary;      /* what store_set_summary kept (JSON), or NULL; free with store_info_finish */
+  int64_t summary_id; /* the message_id it is good for */
+};
+void store_info_finish(struct store_info *info);
+
+/* A page of events, in order. Each event's strings lie in the page. */
+struct store_page {
+  struct cws_event *events;
+  size_t count;
+  bool more; /* stopped by a limit, not by the end */
+};
+void store_page_free(struct store_page *page); /* NULL is fine */
+
+struct store_range {
+  int64_t after;                /* exclusive */
+  int64_t to;                   /* inclusive; 0: to the end */
+  size_t max_events, max_bytes; /* bytes of data; 0: no limit of that kind but the store's own. A
+                                   page always has at least one event if there is one */
+};
+
+struct store_position {
+  char subscriber[CWS_SUBSCRIBER_MAX + 1];
+  int64_t message_id;
+  int64_t updated_ms;
+};
+
+/* Whether there is a store of that kind: CWS_ECONFIG. Opens nothing. NULL is none. */
+int store_uri_check(const char *uri, struct cws_error *err);
+/* Opens "memory:" or "sqlite:PATH". CWS_ECONFIG (unknown kind), CWS_ESTORE, CWS_ECORRUPT (names
+ * the file and what to do; nothing is overwritten). */
+int store_open(const char *uri, const struct store_options *options, struct store **out,
+               struct cws_error *err);
+/* Commits what is pending (done is called for each), ends the threads, frees. NULL is fine. */
+void store_close(struct store *s);
+const char *store_name(const struct store *s);
+
+/* Queues an append; any thread. 0: done will be called. CWS_EBUSY: refused, done will not be
+ * called. */
+int store_append(struct store *s, struct store_append *append);
+int store_remove(struct store *s, struct store_remove *remove);
+
+/* Moves a subscriber's position forward (never back); any thread, never blocks. Durable within
+ * STORE_POSITION_MS; many calls cost one write. Ignored when `epoch` is no longer the stream's. */
+#define STORE_POSITION_MS 500
+void store_set_position(struct store *s, const char *request_id, const char *epoch,
+                        const char *subscriber, int64_t message_id);
+/* Keeps a summary good up to message_id; coalesced likewise. */
+void store_set_summary(struct store *s, const char *request_id, const char *epoch,
+                       int64_t message_id, const char *json);
+
+/* Waits until everything queued before is durable; for drain and tests. Any thread but the
+ * writer's. */
+int store_flush(struct store *s);
+/* Runs retention now (it also runs by itself, once a minute); blocks; for tests. */
+int store_sweep(struct store *s);
+
+/* Reads: synchronous, any thread. */
+int store_info(struct store *s, const char *request_id, struct store_info *out,
+               struct cws_error *err); /* CWS_EUNKNOWNREQUEST */
+/* Events of the range; fewer than asked at the end. CWS_EUNKNOWNREQUEST. */
+int store_read(struct store *s, const char *request_id, const struct store_range *range,
+               struct store_page **out, struct cws_error *err);
+/* 0 where it has none; sees positions that are not yet durable. */
+int store_get_position(struct store *s, const char *request_id, const char *subscriber,
+                       int64_t *message_id, struct cws_error *err);
+int store_positions(struct store *s, const char *request_id, struct store_position **out,
+                    size_t *count, struct cws_error *err); /* free(*out) */
+/* Newest first (by created_ms, then request_id), at most `limit`, beyond `cursor` (NULL: from the
+ * newest). *next_cursor is free()d by the caller, NULL at the end. Each info is to be finished;
+ * free(*out). */
+int store_list(struct store *s, const char *cursor, size_t limit, struct store_info **out,
+               size_t *count, char **next_cursor, struct cws_error *err);
+
+/* Whether appends can succeed now; false with the reason while the disk is full, say. Any thread,
+ * quick. */
+bool store_is_writable(struct store *s, struct cws_error *why);
+
+/* Runs job->run on a reader thread; the job belongs to the store until then. */
+struct store_job {
+  void (*run)(struct store *s, struct store_job *job);
+  struct store_job *next;
+};
+void store_submit(struct store *s, struct store_job *job);
+
+#endif
