@@ -35,7 +35,7 @@ static void value_text(const json_t *value) {
     out_printf("%.10g", json_real_value(value));
     return;
   }
-  char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+  char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
   if (text != NULL)
     out_escaped(text, VALUE_CHARS);
   free(text);
@@ -80,6 +80,15 @@ static enum out_style style_of(const char *type) {
   return OUT_BLUE;
 }
 
+/* An integer beyond 64 bits is shown as a real; all others stay integers. */
+static json_t *load_data(const struct cws_event *event) {
+  const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
+  json_t *data = json_loadb(event->data, event->data_len, flags, NULL);
+  if (data == NULL)
+    data = json_loadb(event->data, event->data_len, flags | JSON_DECODE_INT_AS_REAL, NULL);
+  return data;
+}
+
 void render_text(const char *request_id, const struct cws_event *event) {
   if (request_id != NULL)
     out_printf("%s ", request_id);
@@ -88,8 +97,7 @@ void render_text(const char *request_id, const struct cws_event *event) {
   out_style(style_of(event->type));
   out_printf("%-20s", event->type);
   out_style(OUT_PLAIN);
-  json_t *data = json_loadb(event->data, event->data_len,
-                            JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+  json_t *data = load_data(event);
   if (json_is_object(data)) {
     object_fields(data);
   } else if (data != NULL) {

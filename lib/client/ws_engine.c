@@ -46,7 +46,7 @@ static struct lws_context *create_context(struct ws_engine *engine) {
       .foreign_loops = loops,
       .pcontext = &engine->context,
       .user = engine,
-      .http_proxy_address = "",
+      .http_proxy_address = ":0", /* port 0 is none; an empty address would be logged as an error */
       .pt_serv_buf_size = ENGINE_SERV_BYTES,
       .timeout_secs = ENGINE_NEVER_S,
       .connect_timeout_secs = ENGINE_NEVER_S,

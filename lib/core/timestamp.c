@@ -92,7 +92,7 @@ const char *timestamp_format(int64_t ms, char out[TIMESTAMP_BUF]) {
   int y, m, d;
   civil_from_days(ms / MS_PER_DAY, &y, &m, &d);
   int rest = (int)(ms % MS_PER_DAY);
-  snprintf(out, TIMESTAMP_BUF, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", y % 10000, m, d,
+  snprintf(out, TIMESTAMP_BUF, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", y % 10000, m % 100, d % 100,
            rest / 3600000, rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
   return out;
 }

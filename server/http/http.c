@@ -13,14 +13,13 @@
 
 #include "server/http/http_internal.h"
 
-#define LINGER_MS 2000 /* for a client to read the answer that ends its connection */
-
 void http_limits_init(struct http_limits *limits) {
   *limits = (struct http_limits){.max_header_bytes = 16 * 1024,
                                  .max_body_bytes = 16 * 1024 * 1024,
                                  .header_timeout_ms = 10000,
                                  .body_timeout_ms = 60000,
-                                 .idle_timeout_ms = 60000};
+                                 .idle_timeout_ms = 60000,
+                                 .linger_ms = 2000};
 }
 
 struct http_server *http_server_new(int workers, const struct http_limits *limits,
@@ -101,9 +100,19 @@ static void set_state(struct http_conn *conn, enum http_state state) {
   }
 }
 
+static void close_now(struct http_conn *conn) {
+  timer_cancel(loop_wheel(connection_loop(conn->c)), &conn->deadline);
+  connection_close(conn->c, conn->server->limits.linger_ms);
+}
+
+/* What is still on its way to a slow reader has as long as an idle connection; then comes the
+ * connection's own end, which is short. */
 static void end(struct http_conn *conn) {
   set_state(conn, HTTP_CLOSING);
-  connection_close(conn->c, LINGER_MS);
+  if (connection_buffered_bytes(conn->c) > 0)
+    arm(conn, conn->server->limits.idle_timeout_ms);
+  else
+    close_now(conn);
 }
 
 static void refuse_request(struct http_conn *conn) {
@@ -116,6 +125,10 @@ static void refuse_request(struct http_conn *conn) {
 
 static void on_deadline(struct timer *timer) {
   struct http_conn *conn = of_deadline(timer);
+  if (conn->state == HTTP_CLOSING) {
+    close_now(conn);
+    return;
+  }
   if (conn->state == HTTP_IDLE) {
     end(conn);
     return;
@@ -178,6 +191,15 @@ static void feed(struct http_conn *conn, const char *bytes, size_t len) {
   }
 }
 
+/* Ends what set is_feeding; false if an upgrade has left the connection meanwhile. */
+static bool is_fed(struct http_conn *conn) {
+  conn->is_feeding = false;
+  if (conn->c != NULL)
+    return true;
+  free(conn);
+  return false;
+}
+
 /* Goes on with what came behind the last request. */
 static void feed_pending(struct http_conn *conn) {
   if (conn->is_feeding)
@@ -189,7 +211,7 @@ static void feed_pending(struct http_conn *conn) {
     feed(conn, bytes.data, bytes.len);
     buf_finish(&bytes);
   }
-  conn->is_feeding = false;
+  is_fed(conn);
 }
 
 static void on_data(struct connection *c, const char *bytes, size_t len, void *user) {
@@ -201,17 +223,28 @@ static void on_data(struct connection *c, const char *bytes, size_t len, void *u
   }
   conn->is_feeding = true;
   feed(conn, bytes, len);
-  conn->is_feeding = false;
-  feed_pending(conn);
+  if (is_fed(conn))
+    feed_pending(conn);
+}
+
+static void on_drain(struct connection *c, void *user) {
+  (void)c;
+  struct http_conn *conn = user;
+  if (conn->state == HTTP_CLOSING)
+    close_now(conn);
 }
 
 /* ---- ends ---- */
 
-static void free_conn(struct http_conn *conn, struct loop *loop) {
+/* It has no connection any more; who feeds it frees it, or else it is freed here. */
+static void leave(struct http_conn *conn, struct loop *loop) {
   timer_cancel(loop_wheel(loop), &conn->deadline);
   unlink_it(conn, loop);
   buf_finish(&conn->pending);
-  free(conn);
+  conn->c = NULL;
+  conn->state = HTTP_CLOSING;
+  if (!conn->is_feeding)
+    free(conn);
 }
 
 /* The handler of a request that is under way keeps it until it answers; it is
@@ -232,12 +265,13 @@ static void on_close(struct connection *c, void *user) {
   struct http_conn *conn = user;
   struct http_server *server = conn->server;
   let_go(conn);
-  free_conn(conn, connection_loop(c));
+  leave(conn, connection_loop(c));
   if (server->handlers.on_close != NULL)
     server->handlers.on_close(c, server->user);
 }
 
-static const struct connection_handlers HANDLERS = {.on_data = on_data, .on_close = on_close};
+static const struct connection_handlers HANDLERS = {
+    .on_data = on_data, .on_drain = on_drain, .on_close = on_close};
 
 int http_serve(struct http_server *server, struct loop *loop, int fd, bool tls,
                struct connection **out) {
@@ -301,7 +335,7 @@ struct connection *http_upgrade(struct http_request *r, const char *extra_header
   conn->request = NULL;
   http_request_free(r);
   connection_set_handlers(c, handlers, user);
-  free_conn(conn, loop);
+  leave(conn, loop);
   if (is_sent) {
     connection_resume(c);
     if (pending.len > 0)

@@ -33,6 +33,7 @@ struct http_limits {
                                 408 */
   int64_t body_timeout_ms;   /* from there to the last body byte; 60 s → 408 */
   int64_t idle_timeout_ms;   /* between requests, and before the first; 60 s */
+  int linger_ms;             /* for the client to read the end of its connection; 2 s */
 };
 void http_limits_init(struct http_limits *limits);
 
@@ -40,7 +41,8 @@ struct http_handlers {
   /* A whole request. The handler, or whoever it hands the request to, ends it
    * with one of http_reply*, http_upgrade; on the loop's thread. */
   void (*on_request)(struct http_request *r, void *user);
-  /* The connection has gone; called once per connection. */
+  /* The connection has gone; called once per connection, but for one that has gone over to
+   * another protocol (http_upgrade): then its new handlers are told. */
   void (*on_close)(struct connection *c, void *user);
   /* An answer was sent; for counting. May be NULL. */
   void (*on_reply)(int status, void *user);
@@ -84,7 +86,7 @@ bool http_wants_upgrade(
     const struct http_request *r); /* Connection: Upgrade with an Upgrade header */
 struct connection *http_connection(const struct http_request *r);
 struct loop *http_loop(const struct http_request *r);
-const struct connection_peer *http_peer(const struct http_request *r);
+const struct connection_peer *http_peer(const struct http_request *r); /* not once it is gone */
 
 /* A place for the handler's own state of this request. on_gone runs if the
  * connection ends before the answer (then a later http_reply is still to be

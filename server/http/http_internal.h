@@ -28,6 +28,19 @@ enum http_state { HTTP_IDLE, HTTP_HEADERS, HTTP_BODY, HTTP_ANSWERING, HTTP_CLOSI
 
 struct http_conn;
 
+/* http_guard.c: where in the lines of a head, or of trailers, the next byte is. */
+enum http_guard {
+  GUARD_START,
+  GUARD_LINE,
+  GUARD_CR,
+  GUARD_LINE_START,
+  GUARD_EMPTY_CR,
+  GUARD_OVER, /* the empty line has come */
+  GUARD_BAD
+};
+/* What the parser has just come behind, in a chunked body. */
+enum http_chunk_edge { CHUNK_NONE, CHUNK_SIZE_OVER, CHUNK_DATA_OVER };
+
 /* One request; on the heap only while it is under way. */
 struct http_request {
   struct http_conn *conn; /* NULL once the connection is gone */
@@ -49,6 +62,10 @@ struct http_request {
   char *joined[JOINED_MAX];
   size_t joined_count;
   bool is_in_value; /* the parser is inside a header's value */
+  enum http_guard guard;
+  enum http_chunk_edge edge; /* at which the parser has paused */
+  char last[2];              /* bytes that it took, newest last */
+  bool is_in_trailers;
   bool is_whole, keep_alive, wants_upgrade;
   struct cws_error refusal; /* why it cannot be served; code 0 for none */
   void *user;
@@ -63,7 +80,8 @@ struct http_conn {
   struct timer deadline;
   struct buf pending; /* bytes behind the request being answered */
   enum http_state state;
-  bool is_draining, is_feeding;
+  bool is_draining;
+  bool is_feeding; /* on_data or feed_pending is at it: they free it, should it be left meanwhile */
 };
 
 struct http_server {
@@ -86,6 +104,12 @@ size_t http_request_feed(struct http_request *r, const char *bytes, size_t len);
 bool http_request_has_headers(const struct http_request *r);
 /* Splits path and query. */
 int http_request_target(struct http_request *r);
+
+/* http_guard.c: false for what is to be refused. */
+bool http_guard_lines(enum http_guard *guard, const char *bytes, size_t len);
+bool http_guard_name(const char *name, size_t len);
+bool http_guard_target(const char *target, size_t len);
+bool http_guard_chunk(enum http_chunk_edge edge, char last_but_one, char last);
 
 /* http.c: the answer's bytes are written; goes on to the next request or ends.
  * Frees the request. */

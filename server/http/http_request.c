@@ -1,7 +1,7 @@
 /*
- * http_request: one request as it arrives. http_parser (strict) reads; this
- * file collects, within the limits, and refuses what must not be guessed at:
- * two lengths, a length beside chunks, a missing Host, %00.
+ * http_request: one request as it arrives. http_parser reads, http_guard holds it to the letter;
+ * this file collects, within the limits, and refuses what must not be guessed at: two lengths, a
+ * length beside chunks, a missing Host, %00.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +26,20 @@ static int count_header(struct http_request *r, size_t len) {
 
 static int on_url(http_parser *parser, const char *at, size_t len) {
   struct http_request *r = parser->data;
+  if (!http_guard_target(at, len))
+    return refuse(r, CWS_EBADREQUEST, "a byte in the request target that has to be escaped");
   buf_add(&r->target, at, len);
   return count_header(r, len);
 }
 
 /* The parser gives names and values in pieces; each is ended with a NUL when
- * the next kind begins. */
+ * the next kind begins. Trailers are counted, and passed over (RFC 9110, section 6.5.1). */
 static int on_header_field(http_parser *parser, const char *at, size_t len) {
   struct http_request *r = parser->data;
+  if (!http_guard_name(at, len))
+    return refuse(r, CWS_EBADREQUEST, "a blank in a header's name");
+  if (r->is_in_trailers)
+    return count_header(r, len);
   if (r->is_in_value) {
     buf_add_char(&r->headers, '\0');
     r->is_in_value = false;
@@ -47,12 +53,21 @@ static int on_header_field(http_parser *parser, const char *at, size_t len) {
 
 static int on_header_value(http_parser *parser, const char *at, size_t len) {
   struct http_request *r = parser->data;
+  if (r->is_in_trailers)
+    return count_header(r, len);
   if (!r->is_in_value) {
     buf_add_char(&r->headers, '\0');
     r->is_in_value = true;
   }
   buf_add(&r->headers, at, len);
   return count_header(r, len);
+}
+
+/* Blanks behind a value do not belong to it (RFC 9112, section 5.1). */
+static void trim(char *value) {
+  size_t len = strlen(value);
+  while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+    value[--len] = '\0';
 }
 
 /* Points `fields` into the collected text. */
@@ -67,6 +82,7 @@ static void split_fields(struct http_request *r) {
     p += strlen(p) + 1;
     r->fields[i].value = p;
     p += strlen(p) + 1;
+    trim(r->fields[i].value);
   }
 }
 
@@ -86,6 +102,8 @@ static int check_headers(struct http_request *r) {
   if (encodings > 0 && strcasecmp(http_header(r, "transfer-encoding"), "chunked") != 0)
     return refuse(r, CWS_EBADREQUEST, "transfer-encoding: only chunked is understood");
   bool is_1_1 = r->parser.http_major == 1 && r->parser.http_minor >= 1;
+  if (encodings > 0 && !is_1_1)
+    return refuse(r, CWS_EBADREQUEST, "transfer-encoding: not in HTTP/1.0");
   if (count_of(r, "host") > 1 || (is_1_1 && count_of(r, "host") == 0))
     return refuse(r, CWS_EBADREQUEST, "host: one is required");
   if (r->parser.http_major != 1)
@@ -115,7 +133,27 @@ static int on_body(http_parser *parser, const char *at, size_t len) {
   return r->body.failed ? refuse(r, CWS_ENOMEM, "out of memory") : 0;
 }
 
+/* At the edges of chunks the parser pauses, so that the guard sees the bytes they end with. */
+static int on_chunk_header(http_parser *parser) {
+  struct http_request *r = parser->data;
+  r->edge = CHUNK_SIZE_OVER;
+  r->is_in_trailers = parser->content_length == 0;
+  http_parser_pause(parser, 1);
+  return 0;
+}
+
+static int on_chunk_complete(http_parser *parser) {
+  struct http_request *r = parser->data;
+  if (r->is_in_trailers)
+    return 0;
+  r->edge = CHUNK_DATA_OVER;
+  http_parser_pause(parser, 1);
+  return 0;
+}
+
 static int on_message_complete(http_parser *parser) {
+  struct http_request *r = parser->data;
+  r->is_whole = true;
   http_parser_pause(parser, 1); /* what follows is the next request's */
   return 0;
 }
@@ -126,6 +164,8 @@ static const http_parser_settings SETTINGS = {
     .on_header_value = on_header_value,
     .on_headers_complete = on_headers_complete,
     .on_body = on_body,
+    .on_chunk_header = on_chunk_header,
+    .on_chunk_complete = on_chunk_complete,
     .on_message_complete = on_message_complete,
 };
 
@@ -160,18 +200,38 @@ bool http_request_has_headers(const struct http_request *r) {
   return r->path != NULL;
 }
 
-size_t http_request_feed(struct http_request *r, const char *bytes, size_t len) {
+/* Looks at the n > 0 bytes that the parser has just taken. */
+static void guard(struct http_request *r, const char *bytes, size_t n) {
+  r->last[0] = n > 1 ? bytes[n - 2] : r->last[1];
+  r->last[1] = bytes[n - 1];
+  if (!http_guard_lines(&r->guard, bytes, n))
+    refuse(r, CWS_EBADREQUEST, "a folded or broken line in the headers");
+  if (r->edge != CHUNK_NONE && !http_guard_chunk(r->edge, r->last[0], r->last[1]))
+    refuse(r, CWS_EBADREQUEST, "a chunk of the body does not end as it has to");
+  if (r->edge == CHUNK_SIZE_OVER && r->is_in_trailers)
+    r->guard = GUARD_LINE_START;
+  r->edge = CHUNK_NONE;
+}
+
+/* One run of the parser, up to its next pause. */
+static size_t parse(struct http_request *r, const char *bytes, size_t len) {
   size_t n = http_parser_execute(&r->parser, &SETTINGS, bytes, len);
   enum http_errno error = HTTP_PARSER_ERRNO(&r->parser);
-  r->is_whole = error == HPE_PAUSED;
-  if (r->is_whole) {
+  if (error == HPE_PAUSED)
     http_parser_pause(&r->parser, 0);
-    return n;
-  }
-  if (error == HPE_HEADER_OVERFLOW)
+  else if (error == HPE_HEADER_OVERFLOW)
     refuse(r, CWS_EHEADERSTOOLARGE, "the request line and headers are too large");
   else if (error != HPE_OK)
     err_set(&r->refusal, CWS_EBADREQUEST, "not a valid HTTP request: %s",
             http_errno_description(error));
+  if (n > 0)
+    guard(r, bytes, n);
   return n;
+}
+
+size_t http_request_feed(struct http_request *r, const char *bytes, size_t len) {
+  size_t done = 0;
+  while (done < len && !r->is_whole && r->refusal.code == 0)
+    done += parse(r, bytes + done, len - done);
+  return done;
 }

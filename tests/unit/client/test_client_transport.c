@@ -1,8 +1,8 @@
 /* TLS with a CA of one's own, and unix sockets: for the WebSocket and for the calls alike. */
 #include "tests/unit/client/harness.h"
 
-#include "tests/unit/support/certs.h"
 #include "tests/unit/client/fake_hub.h"
+#include "tests/unit/support/certs.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>

@@ -1,0 +1,17 @@
+/*
+ * failing_memory: lets one allocation of the code under test fail. The linker sends malloc, calloc,
+ * realloc and strdup of this program here (--wrap), and jansson's are sent here, too.
+ */
+#ifndef TESTS_UNIT_CORE_FAILING_MEMORY_H
+#define TESTS_UNIT_CORE_FAILING_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+void failing_memory_init(void);
+/* The n-th allocation from now on (0: the next) fails, that one only. */
+void failing_memory_arm(size_t n);
+/* Ends it; whether that allocation was ever asked for. */
+bool failing_memory_disarm(void);
+
+#endif
