@@ -31,8 +31,8 @@ struct runner {
 
 /* Makes the client. 0 or an exit code, after saying why. timeout_ms 0: no deadline. */
 int runner_open(struct runner *r, const struct options *o, int64_t timeout_ms);
-/* Runs until the client has nothing left to do or runner_finish was called; returns the exit code (0
- * where none was decided). */
+/* Runs until the client has nothing left to do or runner_finish was called; returns the exit code
+ * (0 where none was decided). */
 int runner_run(struct runner *r);
 /* The same for a command with handles of its own on the loop, which has work while the client has
  * none: until runner_finish was called. */
