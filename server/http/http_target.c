@@ -2,6 +2,7 @@
  * percent-decoded, with bad escapes and %00 refused. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/core/err.h"
 #include "server/http/http_internal.h"
@@ -66,8 +67,20 @@ static bool read_query(struct http_request *r, const char *query, char **to) {
   return true;
 }
 
+/* Past scheme and authority of an absolute form, which a server has to accept (RFC 9112, section
+ * 3.2.2); the hub answers for whatever host it is reached by. */
+static const char *origin_form(const char *target) {
+  size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                  : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                            : 0;
+  if (scheme == 0)
+    return target;
+  const char *path = target + scheme + strcspn(target + scheme, "/?#");
+  return *path == '/' ? path : "/";
+}
+
 int http_request_target(struct http_request *r) {
-  const char *target = r->target.data != NULL ? r->target.data : "";
+  const char *target = origin_form(r->target.data != NULL ? r->target.data : "");
   size_t path = strcspn(target, "?#");
   if (target[0] != '/')
     return err_set(&r->refusal, CWS_EBADREQUEST, "the request target has to begin with '/'");

@@ -285,12 +285,20 @@ struct loop *connection_loop(const struct connection *c) {
   return c->loop;
 }
 
+static struct loop *loop_of_context(struct lws *wsi) {
+  return lws_context_user(lws_get_context(wsi));
+}
+
 int connection_lws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *session,
                             void *in, size_t len) {
   (void)session;
   /* The verdict is ours to pass on: 0 would let any certificate in. `len` is OpenSSL's. */
   if (reason == LWS_CALLBACK_OPENSSL_PERFORM_CLIENT_CERT_VERIFICATION)
     return len == 0;
+  if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS) {
+    loop_of_context(wsi)->tls_ctx = session; /* the tls vhost's, being made */
+    return 0;
+  }
   struct connection *c = wsi != NULL ? lws_get_opaque_user_data(wsi) : NULL;
   if (c == NULL)
     return 0;

@@ -98,6 +98,7 @@ static int make_context(struct loop *loop, struct cws_error *err) {
   info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                  LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
   info.foreign_loops = foreign;
+  info.user = loop;
   info.pcontext = &loop->context; /* becomes NULL when its end has come */
   info.pt_serv_buf_size = SERVICE_BUFFER;
   info.timeout_secs = TLS_HANDSHAKE_S;
@@ -272,6 +273,21 @@ void loop_post(struct loop *loop, struct mail *mail) {
   mailbox_post(loop->mailbox, mail);
 }
 
+/* The clients' CAs, for handshakes to come; libwebsockets reloads certificate and key only. */
+static int reload_client_ca(struct loop *loop, struct cws_error *err) {
+  X509_STORE *store = X509_STORE_new();
+  STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(loop->tls_client_ca_file);
+  if (store == NULL || names == NULL ||
+      X509_STORE_load_file(store, loop->tls_client_ca_file) != 1) {
+    X509_STORE_free(store);
+    sk_X509_NAME_pop_free(names, X509_NAME_free);
+    return err_set(err, CWS_ECONFIG, "TLS cannot use '%s'", loop->tls_client_ca_file);
+  }
+  SSL_CTX_set_cert_store(loop->tls_ctx, store);
+  SSL_CTX_set_client_CA_list(loop->tls_ctx, names);
+  return 0;
+}
+
 int loop_reload_tls(struct loop *loop, struct cws_error *err) {
   if (loop->tls == NULL)
     return 0;
@@ -281,5 +297,5 @@ int loop_reload_tls(struct loop *loop, struct cws_error *err) {
   if (lws_tls_cert_updated(loop->context, loop->tls_cert_file, loop->tls_key_file, NULL, 0, NULL,
                            0) != 0)
     return err_set(err, CWS_ECONFIG, "TLS cannot use '%s'", loop->tls_cert_file);
-  return 0;
+  return loop->tls_client_ca_file != NULL ? reload_client_ca(loop, err) : 0;
 }

@@ -16,6 +16,7 @@ struct loop {
   uv_async_t stop;
   struct lws_context *context;
   struct lws_vhost *plain, *tls; /* tls NULL where there is none */
+  struct ssl_ctx_st *tls_ctx;    /* libwebsockets', of tls */
   struct ssl_ctx_st *no_client;  /* an empty SSL_CTX, with tls only: see make_no_client */
   struct mailbox *mailbox;
   struct timer_wheel *wheel;

@@ -32,8 +32,9 @@ struct cws_server_options {
   const char *const *public_key_files; /* PEM */
   const char *const *jwks;             /* paths or http(s) URLs */
   const char *issuer, *audience;
-  /* A secret of the caller's own making that is only good for listeners on loopback or unix sockets;
-   * cws_server_start refuses any other listener while this is the only key. */
+  /* A secret of the caller's own making that is only good for listeners on loopback or unix sockets.
+   * It is used where none of the keys above is given; cws_server_start then refuses any other
+   * listener. */
   const void *local_secret;
   size_t local_secret_len;
 
@@ -90,7 +91,8 @@ CWS_API int cws_server_reload(struct cws_server *server, const struct cws_server
  * most drain_timeout_ms. Blocks. Returns CWS_ETIMEOUT if something had to be cut. */
 CWS_API int cws_server_drain(struct cws_server *server, struct cws_error *err);
 
-/* Ends at once: connections are cut, what was acknowledged is durable. Blocks until threads ended. */
+/* Ends at once: connections are cut, what was acknowledged is durable. Blocks until threads ended; and
+ * while another thread drains or reloads, until that is done. */
 CWS_API void cws_server_stop(struct cws_server *server);
 
 /* Stops if needed and frees. NULL is fine. Not from a callback of its own. */

@@ -130,12 +130,25 @@ static void clients_are_still_asked_for_certificates_after_a_reload(void **state
   assert_false(is_served(s, &stranger));
 }
 
+static void the_clients_ca_is_read_again_too(void **state) {
+  struct site *s = *state;
+  start(s, true);
+  assert_false(
+      is_served(s, &(struct far_tls){.ca = s->live.ca, .cert = s->next.cert, .key = s->next.key}));
+  renew(s);
+  copy(s->next.ca, s->live.ca);
+  assert_int_equal(loop_reload_tls(s->rig.loop, NULL), 0);
+  assert_true(
+      is_served(s, &(struct far_tls){.ca = s->next.ca, .cert = s->next.cert, .key = s->next.key}));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(new_files_serve_new_clients_and_old_ones_go_on),
       TEST(broken_files_keep_the_old_ones),
+      TEST(the_clients_ca_is_read_again_too),
       TEST(clients_are_still_asked_for_certificates_after_a_reload),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
