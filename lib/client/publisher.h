@@ -7,10 +7,10 @@
 #ifndef CWS_CLIENT_PUBLISHER_H
 #define CWS_CLIENT_PUBLISHER_H
 
+#include "lib/client/channel.h"
 #include "lib/client/client.h"
 #include "lib/client/http.h"
 #include "lib/client/retry.h"
-#include "lib/client/channel.h"
 #include "lib/client/timer.h"
 
 struct outgoing {

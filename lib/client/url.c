@@ -112,7 +112,8 @@ static int parse(const char *text, struct url *url, struct cws_error *err) {
     return parse_tcp(text + 8, url, err);
   if (strncmp(text, "http://", 7) == 0)
     return parse_tcp(text + 7, url, err);
-  return err_set(err, CWS_EINVAL, "'%.64s' is not a hub's url: it begins with http://, https:// or unix:", text);
+  return err_set(err, CWS_EINVAL,
+                 "'%.64s' is not a hub's url: it begins with http://, https:// or unix:", text);
 }
 
 int url_parse(const char *text, struct url *url, struct cws_error *err) {

@@ -13,7 +13,11 @@ struct clock {
 /* The machine's own clocks. Static; any thread. */
 const struct clock *clock_system(void);
 
-static inline int64_t clock_wall_ms(const struct clock *c) { return c->wall_ms(c->user); }
-static inline int64_t clock_mono_ms(const struct clock *c) { return c->mono_ms(c->user); }
+static inline int64_t clock_wall_ms(const struct clock *c) {
+  return c->wall_ms(c->user);
+}
+static inline int64_t clock_mono_ms(const struct clock *c) {
+  return c->mono_ms(c->user);
+}
 
 #endif

@@ -1,4 +1,5 @@
-/* mail: something to be done on another thread's loop; embedded in what it carries. See net/mailbox.h. */
+/* mail: something to be done on another thread's loop; embedded in what it carries. See
+ * net/mailbox.h. */
 #ifndef CWS_BASE_MAIL_H
 #define CWS_BASE_MAIL_H
 

@@ -2,29 +2,29 @@
 #ifndef CWS_BASE_METRICS_H
 #define CWS_BASE_METRICS_H
 
+#include "lib/core/buf.h"
 #include <stdatomic.h>
 #include <stdint.h>
-#include "lib/core/buf.h"
 
 /* name, type, help. The table is the one place; text and docs are drawn from it. */
-#define METRICS_TABLE(X)                                                                     \
-  X(http_requests, "counter", "HTTP requests answered")                                      \
-  X(http_errors, "counter", "HTTP requests answered with a status of 400 or more")           \
-  X(connections, "gauge", "open sockets")                                                    \
-  X(connections_accepted, "counter", "sockets accepted")                                     \
-  X(connections_refused, "counter", "sockets refused by a limit")                            \
-  X(watchers, "gauge", "WebSocket sessions")                                                 \
-  X(sessions_started, "counter", "WebSocket sessions started")                               \
-  X(events_published, "counter", "events stored")                                            \
-  X(events_duplicate, "counter", "events already stored under their event id")               \
-  X(publishes_failed, "counter", "publishes the store could not take")                       \
-  X(events_delivered, "counter", "events written to watchers")                               \
-  X(bytes_delivered, "counter", "bytes of events written to watchers")                       \
-  X(pages_read, "counter", "pages read from the store for watchers that fell behind")        \
-  X(acks, "counter", "acknowledgements received")                                            \
-  X(gaps, "counter", "gaps told to watchers")                                                \
-  X(protocol_errors, "counter", "protocol errors told to clients")                           \
-  X(closed_inactive, "counter", "sessions closed as inactive (4001)")                        \
+#define METRICS_TABLE(X)                                                                           \
+  X(http_requests, "counter", "HTTP requests answered")                                            \
+  X(http_errors, "counter", "HTTP requests answered with a status of 400 or more")                 \
+  X(connections, "gauge", "open sockets")                                                          \
+  X(connections_accepted, "counter", "sockets accepted")                                           \
+  X(connections_refused, "counter", "sockets refused by a limit")                                  \
+  X(watchers, "gauge", "WebSocket sessions")                                                       \
+  X(sessions_started, "counter", "WebSocket sessions started")                                     \
+  X(events_published, "counter", "events stored")                                                  \
+  X(events_duplicate, "counter", "events already stored under their event id")                     \
+  X(publishes_failed, "counter", "publishes the store could not take")                             \
+  X(events_delivered, "counter", "events written to watchers")                                     \
+  X(bytes_delivered, "counter", "bytes of events written to watchers")                             \
+  X(pages_read, "counter", "pages read from the store for watchers that fell behind")              \
+  X(acks, "counter", "acknowledgements received")                                                  \
+  X(gaps, "counter", "gaps told to watchers")                                                      \
+  X(protocol_errors, "counter", "protocol errors told to clients")                                 \
+  X(closed_inactive, "counter", "sessions closed as inactive (4001)")                              \
   X(closed_no_pong, "counter", "sessions closed without a pong (4012)")
 
 struct metrics {

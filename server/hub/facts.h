@@ -1,4 +1,5 @@
-/* facts: what one event says about its run. Made where the event is published, folded where it is committed. */
+/* facts: what one event says about its run. Made where the event is published, folded where it is
+ * committed. */
 #ifndef CWS_HUB_FACTS_H
 #define CWS_HUB_FACTS_H
 
@@ -41,9 +42,9 @@ struct facts_subtask {
 struct facts {
   enum facts_role role;
   enum facts_stage stage;
-  bool success;      /* of FACTS_FINAL */
-  bool declares_all; /* it lists the run's subtasks, so their number is known */
-  bool has_own;      /* subtasks[0] is what the whole event is about */
+  bool success;                  /* of FACTS_FINAL */
+  bool declares_all;             /* it lists the run's subtasks, so their number is known */
+  bool has_own;                  /* subtasks[0] is what the whole event is about */
   double progress, cost, tokens; /* FACTS_NO_NUMBER where it gives none */
   size_t count;
   struct facts_subtask *subtasks;

@@ -1,6 +1,6 @@
 /*
- * hub_inside: the hub itself and its workers, for the files of this folder. worker.c owns what goes to a
- * worker's loop, stream_table.c the table, upkeep.c what happens once a second.
+ * hub_inside: the hub itself and its workers, for the files of this folder. worker.c owns what goes
+ * to a worker's loop, stream_table.c the table, upkeep.c what happens once a second.
  */
 #ifndef CWS_HUB_HUB_INSIDE_H
 #define CWS_HUB_HUB_INSIDE_H
@@ -12,8 +12,8 @@ struct worker {
   struct hub *hub;
   int index;
   pthread_mutex_t lock;
-  struct mail mail;   /* the one that is posted, for whatever there is */
-  bool is_posted;     /* under the lock, as are the lists */
+  struct mail mail; /* the one that is posted, for whatever there is */
+  bool is_posted;   /* under the lock, as are the lists */
   struct mail *tasks, **tasks_end;
   struct seat *dirty, **dirty_end;
   struct seat *touched, **touched_end; /* on the writer's thread: dirty when the batch ends */
@@ -72,6 +72,6 @@ void hub_make_epoch(struct hub *hub, char out[CWS_EPOCH_MAX + 1]);
 void upkeep_save_summaries(struct hub *hub);
 void upkeep_now(struct hub *hub); /* what hub_tick has done on a reader thread */
 
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

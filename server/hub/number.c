@@ -1,4 +1,5 @@
-/* number: owns how a double is written as JSON. printf asks the locale for the decimal point; JSON does not. */
+/* number: owns how a double is written as JSON. printf asks the locale for the decimal point; JSON
+ * does not. */
 #include "server/hub/number.h"
 
 #include <stdbool.h>

@@ -10,7 +10,7 @@ struct hub_open_state {
   struct hub *hub;
   struct hub_open *open;
   int worker;
-  struct stream *stream; /* a reference */
+  struct stream *stream;       /* a reference */
   struct hub_open_state *next; /* of those who wait for the same load */
   int code;
   int64_t acked;

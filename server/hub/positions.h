@@ -1,6 +1,6 @@
 /*
- * positions: the subscribers of one stream: how far each has acknowledged and how often it has connected. It
- * takes no lock: the stream does.
+ * positions: the subscribers of one stream: how far each has acknowledged and how often it has
+ * connected. It takes no lock: the stream does.
  */
 #ifndef CWS_HUB_POSITIONS_H
 #define CWS_HUB_POSITIONS_H
@@ -12,8 +12,8 @@
 struct subscriber {
   struct subscriber *next; /* in its bucket */
   int64_t acked;
-  int connects; /* so far, since the stream was loaded */
-  int attached; /* watchers now */
+  int connects;  /* so far, since the stream was loaded */
+  int attached;  /* watchers now */
   uint64_t used; /* when it was last looked up: counts up */
   char name[];
 };
@@ -24,13 +24,14 @@ struct positions {
   uint64_t uses;
 };
 
-/* Beyond this many, one that has no watcher and was not used for longest makes room for a new one. Its position is
- * in the store; only the count of its connects is lost. */
+/* Beyond this many, one that has no watcher and was not used for longest makes room for a new one.
+ * Its position is in the store; only the count of its connects is lost. */
 #define POSITIONS_MAX 4096
 
 void positions_init(struct positions *p);
 void positions_finish(struct positions *p);
-/* NULL where it is not known here. Entries stay where they are until they make room (never while attached). */
+/* NULL where it is not known here. Entries stay where they are until they make room (never while
+ * attached). */
 struct subscriber *positions_find(struct positions *p, const char *name);
 /* Finds or adds, and moves the position forward to `acked`. NULL when memory is out. */
 struct subscriber *positions_put(struct positions *p, const char *name, int64_t acked);

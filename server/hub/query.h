@@ -11,9 +11,9 @@ struct hub_query_state {
   struct hub_query *query;
   int worker;
   char *request_id, *status, *cursor, *types, *epoch; /* copies, or NULL */
-  struct stream *stream;     /* a reference, or NULL: the request is not in memory */
-  int visits;                /* workers that were asked for their watchers */
-  struct buf watchers;       /* JSON of those met so far */
+  struct stream *stream; /* a reference, or NULL: the request is not in memory */
+  int visits;            /* workers that were asked for their watchers */
+  struct buf watchers;   /* JSON of those met so far */
   struct store_remove remove;
 };
 
@@ -27,8 +27,8 @@ void query_member_text(struct buf *b, const char *name, const char *value); /* N
 void query_member_i64(struct buf *b, const char *name, int64_t value);
 void query_member_time(struct buf *b, const char *name, int64_t ms); /* 0: null */
 void query_append_watcher(struct buf *b, const struct watcher_view *view, int64_t last_id);
-/* What memory knows of the summary, else the store, folded forward. Appends its members, and its subtasks if asked
- * for. *status and *watchers are filled in; the latter with how many watch it. */
+/* What memory knows of the summary, else the store, folded forward. Appends its members, and its
+ * subtasks if asked for. *status and *watchers are filled in; the latter with how many watch it. */
 struct query_summary {
   bool with_subtasks;
   enum summary_status status;

@@ -1,24 +1,25 @@
 /*
- * stream: the inside of one request in memory, for the files of this folder. One mutex, held for short
- * copies only; the members say which thread or lock they belong to.
+ * stream: the inside of one request in memory, for the files of this folder. One mutex, held for
+ * short copies only; the members say which thread or lock they belong to.
  */
 #ifndef CWS_HUB_STREAM_H
 #define CWS_HUB_STREAM_H
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include "server/hub/hub.h"
 #include "server/hub/positions.h"
 #include "server/hub/summary.h"
 #include "server/hub/tail.h"
+#include <pthread.h>
+#include <stdatomic.h>
 
 /* Transitions are checked and logged by stream_set_state. */
 enum stream_state {
-  STREAM_LOADING, /* the store is being read; nobody has a reference but the loader and those who wait. Ends
-                     with the load, as EMPTY, LIVE or (it failed) GONE */
-  STREAM_EMPTY,   /* holds no event and has a provisional epoch. Ends with the first commit or DELETE */
-  STREAM_LIVE,    /* has begun. Ends with its removal: EMPTY when it expired, GONE by DELETE */
-  STREAM_GONE,    /* has left the table for good; its watchers are to say bye */
+  STREAM_LOADING, /* the store is being read; nobody has a reference but the loader and those who
+                     wait. Ends with the load, as EMPTY, LIVE or (it failed) GONE */
+  STREAM_EMPTY, /* holds no event and has a provisional epoch. Ends with the first commit or DELETE
+                 */
+  STREAM_LIVE,  /* has begun. Ends with its removal: EMPTY when it expired, GONE by DELETE */
+  STREAM_GONE,  /* has left the table for good; its watchers are to say bye */
 };
 
 /* One worker's share of a stream. */
@@ -43,12 +44,13 @@ struct loading; /* load.c */
 
 struct stream {
   struct hub *hub;
-  atomic_int refs; /* the table's is one of them */
+  atomic_int refs;              /* the table's is one of them */
   struct stream *next_in_table; /* under the table's lock */
   uint64_t hash;
   char *request_id;
 
-  pthread_mutex_t order; /* held from the choice of an epoch hint until the append is queued; publish.c */
+  pthread_mutex_t
+      order; /* held from the choice of an epoch hint until the append is queued; publish.c */
 
   pthread_mutex_t lock; /* all that follows but the seats */
   enum stream_state state;
@@ -62,8 +64,8 @@ struct stream {
   int64_t summary_saved_id; /* the store has been given the summary of this message_id */
   struct positions positions;
   int watchers;
-  int64_t used_ms; /* the hub's clock, when it was last found in use */
-  struct loading *loading; /* while LOADING */
+  int64_t used_ms;           /* the hub's clock, when it was last found in use */
+  struct loading *loading;   /* while LOADING */
   size_t tail_bytes_counted; /* what the hub's total has of this tail */
 
   struct seat seats[]; /* one a worker */

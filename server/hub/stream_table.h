@@ -21,15 +21,16 @@ int stream_table_init(struct stream_table *t, uint64_t seed);
 void stream_table_finish(struct stream_table *t);
 /* A reference, or NULL. */
 struct stream *stream_table_find(struct stream_table *t, const char *request_id);
-/* Puts `s` in, with a reference of the table's, unless there is one of that name: then a reference to that one.
- * NULL: nothing there, `s` is in. */
+/* Puts `s` in, with a reference of the table's, unless there is one of that name: then a reference
+ * to that one. NULL: nothing there, `s` is in. */
 struct stream *stream_table_add(struct stream_table *t, struct stream *s);
 /* Takes out this very stream, if it is still in. */
 void stream_table_remove(struct stream_table *t, struct stream *s);
 /* The same, but only if nobody has a reference except the table and the caller. */
 bool stream_table_remove_unused(struct stream_table *t, struct stream *s);
 size_t stream_table_count(struct stream_table *t);
-/* References to all of them; *out to be freed after each was let go of. False when memory is out. */
+/* References to all of them; *out to be freed after each was let go of. False when memory is out.
+ */
 bool stream_table_snapshot(struct stream_table *t, struct stream ***out, size_t *count);
 
 #endif

@@ -9,8 +9,8 @@ struct summary {
   enum summary_status status;
   enum facts_stage stage;
   double progress;
-  bool progress_is_given; /* by the publisher: deriving has ended for this run */
-  bool total_is_known;    /* the run has listed its subtasks */
+  bool progress_is_given;   /* by the publisher: deriving has ended for this run */
+  bool total_is_known;      /* the run has listed its subtasks */
   double cost_before, cost; /* of the runs that ended before, of this one */
   int64_t tokens_before, tokens;
   struct subtasks subtasks;

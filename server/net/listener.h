@@ -41,8 +41,8 @@ typedef bool listener_accept_fn(struct loop *loop, int fd, const struct listener
 int listener_start(struct listener *l, struct loop *loop, listener_accept_fn *fn, void *user);
 void listener_stop(struct listener *l, struct loop *loop);
 void listener_resume(struct listener *l, struct loop *loop);
-/* After every worker stopped it, any thread: closes its sockets and removes a unix socket's file, so
- * that connects are refused at once. */
+/* After every worker stopped it, any thread: closes its sockets and removes a unix socket's file,
+ * so that connects are refused at once. */
 void listener_close(struct listener *l);
 /* After the loops it was started on have ended. Closes it first. NULL is fine. */
 void listener_free(struct listener *l);

@@ -30,9 +30,10 @@ struct cws_client;
 typedef char *cws_token_fn(bool expired, void *user);
 
 struct cws_client_options {
-  size_t size;         /* sizeof(struct cws_client_options) */
-  const char *url;     /* "http://127.0.0.1:8765", "https://…", "unix:/run/x.sock"; a path prefix is kept */
-  const char *token;   /* copied; or NULL */
+  size_t size; /* sizeof(struct cws_client_options) */
+  const char
+      *url; /* "http://127.0.0.1:8765", "https://…", "unix:/run/x.sock"; a path prefix is kept */
+  const char *token;      /* copied; or NULL */
   cws_token_fn *token_fn; /* beats token */
   void *token_user;
   const char *ca_file; /* PEM with more CAs, beside the system's; or NULL */
@@ -53,7 +54,8 @@ CWS_API int cws_client_new(const struct cws_client_options *options, struct cws_
                            struct cws_error *err);
 
 /* Runs the client's own loop until no operation is left or cws_client_stop was called. Handles that
- * the caller has added to it do not keep it running: who needs that runs the loop with uv_run. CWS_EINVAL on a foreign loop. May be called again. */
+ * the caller has added to it do not keep it running: who needs that runs the loop with uv_run.
+ * CWS_EINVAL on a foreign loop. May be called again. */
 CWS_API int cws_client_run(struct cws_client *client);
 
 /* Makes cws_client_run return soon. Any thread; safe in a signal handler. */
@@ -77,19 +79,24 @@ struct cws_follow;
 enum cws_follow_from { CWS_FROM_ACKED, CWS_FROM_START, CWS_FROM_NEW };
 
 struct cws_follow_options {
-  size_t size;            /* sizeof(struct cws_follow_options) */
+  size_t size; /* sizeof(struct cws_follow_options) */
   const char *request_id;
   const char *subscriber; /* a name of one's own beside the token's sub, or NULL */
   enum cws_follow_from from;
-  int64_t after;          /* start after this message_id; -1: as `from` says */
-  const char *epoch;      /* that `after` belongs to, or NULL */
-  bool manual_ack;        /* true: only what cws_follow_ack names is acknowledged; false: each event
-                             is once on_event has returned */
-  bool no_ack;            /* acknowledge nothing at all */
-  int64_t max_attempts;   /* failed attempts in a row before it ends; 0: never */
+  int64_t after;        /* start after this message_id; -1: as `from` says */
+  const char *epoch;    /* that `after` belongs to, or NULL */
+  bool manual_ack;      /* true: only what cws_follow_ack names is acknowledged; false: each event
+                           is once on_event has returned */
+  bool no_ack;          /* acknowledge nothing at all */
+  int64_t max_attempts; /* failed attempts in a row before it ends; 0: never */
 };
 
-enum cws_follow_state { CWS_FOLLOW_CONNECTING, CWS_FOLLOW_REPLAYING, CWS_FOLLOW_LIVE, CWS_FOLLOW_WAITING };
+enum cws_follow_state {
+  CWS_FOLLOW_CONNECTING,
+  CWS_FOLLOW_REPLAYING,
+  CWS_FOLLOW_LIVE,
+  CWS_FOLLOW_WAITING
+};
 
 /* What the session is told when it (re)starts. */
 struct cws_follow_session {
@@ -100,7 +107,8 @@ struct cws_follow_session {
 struct cws_follow_handlers {
   size_t size; /* sizeof(struct cws_follow_handlers); any member may be NULL */
   void (*on_event)(struct cws_follow *f, const struct cws_event *event, void *user);
-  /* CWS_FOLLOW_WAITING: lost, `why` says what happened, next attempt in wait_ms; else why is NULL. */
+  /* CWS_FOLLOW_WAITING: lost, `why` says what happened, next attempt in wait_ms; else why is NULL.
+   */
   void (*on_state)(struct cws_follow *f, enum cws_follow_state state, const struct cws_error *why,
                    int64_t wait_ms, void *user);
   void (*on_session)(struct cws_follow *f, const struct cws_follow_session *session, void *user);
@@ -124,8 +132,8 @@ CWS_API int cws_follow_start(struct cws_client *client, const struct cws_follow_
  * Coalesced: only the highest counts. Beyond what was delivered: CWS_EINVAL. */
 CWS_API int cws_follow_ack(struct cws_follow *f, int64_t message_id);
 
-/* Ends it: sends what is acknowledged, closes with 1000, then on_end(NULL). Safe in any callback. No
- * event is delivered after this call. */
+/* Ends it: sends what is acknowledged, closes with 1000, then on_end(NULL). Safe in any callback.
+ * No event is delivered after this call. */
 CWS_API void cws_follow_end(struct cws_follow *f);
 
 /* Delivers no more events until resumed: the socket is not read, so the hub waits, too. */
@@ -137,12 +145,12 @@ CWS_API void cws_follow_resume(struct cws_follow *f);
 struct cws_publisher;
 
 struct cws_publisher_options {
-  size_t size;            /* sizeof(struct cws_publisher_options) */
+  size_t size; /* sizeof(struct cws_publisher_options) */
   const char *request_id;
-  bool websocket;         /* pipelined over one WebSocket; false: batches by HTTP POST */
-  const char *owner;      /* the request's owner if this is its first publish, or NULL */
-  int64_t max_in_flight;  /* events sent and not yet answered; 1,024 */
-  int64_t max_attempts;   /* failed attempts in a row before it ends; 0: never */
+  bool websocket;        /* pipelined over one WebSocket; false: batches by HTTP POST */
+  const char *owner;     /* the request's owner if this is its first publish, or NULL */
+  int64_t max_in_flight; /* events sent and not yet answered; 1,024 */
+  int64_t max_attempts;  /* failed attempts in a row before it ends; 0: never */
 };
 
 struct cws_publisher_handlers {
@@ -156,7 +164,8 @@ struct cws_publisher_handlers {
   /* Fewer than max_in_flight are unanswered again after cws_publisher_send said CWS_EBUSY. */
   void (*on_ready)(struct cws_publisher *p, void *user);
   /* Lost and waiting (why, wait_ms) or back (why NULL). */
-  void (*on_state)(struct cws_publisher *p, const struct cws_error *why, int64_t wait_ms, void *user);
+  void (*on_state)(struct cws_publisher *p, const struct cws_error *why, int64_t wait_ms,
+                   void *user);
   /* Last call, exactly once; `why` NULL after cws_publisher_end with everything answered. */
   void (*on_end)(struct cws_publisher *p, const struct cws_error *why, void *user);
 };
@@ -168,10 +177,10 @@ CWS_API int cws_publisher_start(struct cws_client *client,
                                 struct cws_publisher **out, struct cws_error *err);
 
 /* Sends one event (copied). An event without event_id is given one, so that a retry over a lost
- * connection never stores it twice. *seq counts 1, 2, 3 … CWS_EBUSY: max_in_flight are unanswered, wait
- * for on_ready. CWS_EBADEVENT: not sent. */
-CWS_API int cws_publisher_send(struct cws_publisher *p, const struct cws_event *event,
-                               int64_t *seq, struct cws_error *err);
+ * connection never stores it twice. *seq counts 1, 2, 3 … CWS_EBUSY: max_in_flight are unanswered,
+ * wait for on_ready. CWS_EBADEVENT: not sent. */
+CWS_API int cws_publisher_send(struct cws_publisher *p, const struct cws_event *event, int64_t *seq,
+                               struct cws_error *err);
 
 /* No more to send: ends once everything is answered. */
 CWS_API void cws_publisher_end(struct cws_publisher *p);
@@ -181,30 +190,33 @@ CWS_API void cws_publisher_end(struct cws_publisher *p);
 struct cws_call;
 
 struct cws_read_options {
-  size_t size;         /* sizeof(struct cws_read_options) */
+  size_t size; /* sizeof(struct cws_read_options) */
   const char *request_id;
-  int64_t after;       /* exclusive; 0: from the first */
-  int64_t to;          /* inclusive; 0: to the last there is now */
-  const char *types;   /* comma-separated, or NULL for all */
-  int64_t page;        /* events per call; 1,000 */
+  int64_t after;     /* exclusive; 0: from the first */
+  int64_t to;        /* inclusive; 0: to the last there is now */
+  const char *types; /* comma-separated, or NULL for all */
+  int64_t page;      /* events per call; 1,000 */
 };
 
 CWS_API void cws_read_options_init(struct cws_read_options *options);
 
 typedef void cws_read_event_fn(const struct cws_event *event, void *user);
 /* `json` is the hub's answer, NULL on failure. */
-typedef void cws_call_done_fn(const struct cws_error *why, const char *json, size_t len, void *user);
+typedef void cws_call_done_fn(const struct cws_error *why, const char *json, size_t len,
+                              void *user);
 
 /* Stored events in order, then done with json NULL. Temporary failures are retried. */
 CWS_API int cws_read(struct cws_client *client, const struct cws_read_options *options,
                      cws_read_event_fn *on_event, cws_call_done_fn *on_done, void *user,
                      struct cws_call **out, struct cws_error *err);
 
-/* What the hub says of one request (GET /requests/{id}), or of itself (request_id NULL: /ws/status). */
+/* What the hub says of one request (GET /requests/{id}), or of itself (request_id NULL:
+ * /ws/status). */
 CWS_API int cws_status(struct cws_client *client, const char *request_id, cws_call_done_fn *on_done,
                        void *user, struct cws_call **out, struct cws_error *err);
 
-/* Requests, newest first. status: a filter or NULL. limit 1–1,000; cursor from the last answer or NULL. */
+/* Requests, newest first. status: a filter or NULL. limit 1–1,000; cursor from the last answer or
+ * NULL. */
 CWS_API int cws_list(struct cws_client *client, const char *status, int64_t limit,
                      const char *cursor, cws_call_done_fn *on_done, void *user,
                      struct cws_call **out, struct cws_error *err);

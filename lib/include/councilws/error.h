@@ -27,47 +27,46 @@ extern "C" {
  * status: the HTTP status that carries it, 0 where it never crosses the wire.
  * temporary: whether the same call may succeed later.
  */
-#define CWS_ERROR_TABLE(X)                                                               \
-  X(CWS_ENOMEM, -1, "out_of_memory", 503, true, "out of memory")                         \
-  X(CWS_EINVAL, -2, "invalid_argument", 0, false, "invalid argument")                    \
-  X(CWS_ESYSTEM, -3, "system", 0, false, "the operating system refused")                 \
-  X(CWS_EBADJSON, -4, "bad_json", 400, false, "not valid JSON")                          \
-  X(CWS_EBADREQUEST, -5, "bad_request", 400, false, "bad request")                       \
-  X(CWS_ENOTOKEN, -6, "no_token", 401, false, "a token is required")                     \
-  X(CWS_EBADTOKEN, -7, "bad_token", 401, false, "the token is not valid")                \
-  X(CWS_ETOKENEXPIRED, -8, "token_expired", 401, false, "the token has expired")         \
-  X(CWS_EFORBIDDEN, -9, "forbidden", 403, false, "not allowed")                          \
-  X(CWS_EBADORIGIN, -10, "bad_origin", 403, false, "this origin is not allowed")         \
-  X(CWS_EUNKNOWNREQUEST, -11, "unknown_request", 404, false, "no such request")          \
-  X(CWS_EUNKNOWNROUTE, -12, "unknown_route", 404, false, "no such route")                \
-  X(CWS_EMETHOD, -13, "method_not_allowed", 405, false, "method not allowed")            \
-  X(CWS_EEVENTIDREUSED, -14, "event_id_reused", 409, false,                              \
-    "this event id was used for another content")                                        \
-  X(CWS_EEPOCHCHANGED, -15, "epoch_changed", 410, false, "the stream began anew")        \
-  X(CWS_ETOOLARGE, -16, "too_large", 413, false, "too large")                            \
-  X(CWS_EMEDIATYPE, -17, "unsupported_media_type", 415, false, "unsupported media type") \
-  X(CWS_EBADEVENT, -18, "bad_event", 422, false, "not a valid event")                    \
-  X(CWS_ERATELIMITED, -19, "rate_limited", 429, true, "too many events")                 \
-  X(CWS_ETOOMANYCONNECTIONS, -20, "too_many_connections", 429, true,                     \
-    "too many connections")                                                              \
-  X(CWS_EHEADERSTOOLARGE, -21, "headers_too_large", 431, false, "headers too large")     \
-  X(CWS_EINTERNAL, -22, "internal", 500, true, "internal error")                         \
-  X(CWS_EDRAINING, -23, "draining", 503, true, "the hub is shutting down")               \
-  X(CWS_ESTORE, -24, "store_unavailable", 503, true, "the store cannot take it now")     \
-  X(CWS_EUNKNOWNOUTCOME, -25, "unknown_outcome", 503, true,                              \
-    "it may be stored or not; retry with the same event id")                             \
-  X(CWS_ECORRUPT, -26, "corrupt", 500, false, "the store is damaged")                    \
-  X(CWS_ECANCELED, -27, "canceled", 0, false, "canceled")                                \
-  X(CWS_EHOST, -28, "host_not_found", 0, true, "host not found")                         \
-  X(CWS_ECONNECT, -29, "cannot_connect", 0, true, "cannot connect")                      \
-  X(CWS_EDISCONNECTED, -30, "disconnected", 0, true, "the connection was lost")          \
-  X(CWS_ETLS, -31, "tls", 0, false, "TLS failed")                                        \
-  X(CWS_EPROTOCOL, -32, "protocol", 0, false, "the peer broke the protocol")             \
-  X(CWS_ETIMEOUT, -33, "timeout", 408, true, "timed out")                                \
-  X(CWS_ECONFIG, -34, "config", 0, false, "bad configuration")                           \
-  X(CWS_ENOTFOUND, -35, "not_found", 0, false, "not found")                              \
-  X(CWS_EBUSY, -36, "busy", 503, true, "too much is pending")                            \
-  X(CWS_EDELETED, -37, "deleted", 410, false, "the request was deleted")                 \
+#define CWS_ERROR_TABLE(X)                                                                         \
+  X(CWS_ENOMEM, -1, "out_of_memory", 503, true, "out of memory")                                   \
+  X(CWS_EINVAL, -2, "invalid_argument", 0, false, "invalid argument")                              \
+  X(CWS_ESYSTEM, -3, "system", 0, false, "the operating system refused")                           \
+  X(CWS_EBADJSON, -4, "bad_json", 400, false, "not valid JSON")                                    \
+  X(CWS_EBADREQUEST, -5, "bad_request", 400, false, "bad request")                                 \
+  X(CWS_ENOTOKEN, -6, "no_token", 401, false, "a token is required")                               \
+  X(CWS_EBADTOKEN, -7, "bad_token", 401, false, "the token is not valid")                          \
+  X(CWS_ETOKENEXPIRED, -8, "token_expired", 401, false, "the token has expired")                   \
+  X(CWS_EFORBIDDEN, -9, "forbidden", 403, false, "not allowed")                                    \
+  X(CWS_EBADORIGIN, -10, "bad_origin", 403, false, "this origin is not allowed")                   \
+  X(CWS_EUNKNOWNREQUEST, -11, "unknown_request", 404, false, "no such request")                    \
+  X(CWS_EUNKNOWNROUTE, -12, "unknown_route", 404, false, "no such route")                          \
+  X(CWS_EMETHOD, -13, "method_not_allowed", 405, false, "method not allowed")                      \
+  X(CWS_EEVENTIDREUSED, -14, "event_id_reused", 409, false,                                        \
+    "this event id was used for another content")                                                  \
+  X(CWS_EEPOCHCHANGED, -15, "epoch_changed", 410, false, "the stream began anew")                  \
+  X(CWS_ETOOLARGE, -16, "too_large", 413, false, "too large")                                      \
+  X(CWS_EMEDIATYPE, -17, "unsupported_media_type", 415, false, "unsupported media type")           \
+  X(CWS_EBADEVENT, -18, "bad_event", 422, false, "not a valid event")                              \
+  X(CWS_ERATELIMITED, -19, "rate_limited", 429, true, "too many events")                           \
+  X(CWS_ETOOMANYCONNECTIONS, -20, "too_many_connections", 429, true, "too many connections")       \
+  X(CWS_EHEADERSTOOLARGE, -21, "headers_too_large", 431, false, "headers too large")               \
+  X(CWS_EINTERNAL, -22, "internal", 500, true, "internal error")                                   \
+  X(CWS_EDRAINING, -23, "draining", 503, true, "the hub is shutting down")                         \
+  X(CWS_ESTORE, -24, "store_unavailable", 503, true, "the store cannot take it now")               \
+  X(CWS_EUNKNOWNOUTCOME, -25, "unknown_outcome", 503, true,                                        \
+    "it may be stored or not; retry with the same event id")                                       \
+  X(CWS_ECORRUPT, -26, "corrupt", 500, false, "the store is damaged")                              \
+  X(CWS_ECANCELED, -27, "canceled", 0, false, "canceled")                                          \
+  X(CWS_EHOST, -28, "host_not_found", 0, true, "host not found")                                   \
+  X(CWS_ECONNECT, -29, "cannot_connect", 0, true, "cannot connect")                                \
+  X(CWS_EDISCONNECTED, -30, "disconnected", 0, true, "the connection was lost")                    \
+  X(CWS_ETLS, -31, "tls", 0, false, "TLS failed")                                                  \
+  X(CWS_EPROTOCOL, -32, "protocol", 0, false, "the peer broke the protocol")                       \
+  X(CWS_ETIMEOUT, -33, "timeout", 408, true, "timed out")                                          \
+  X(CWS_ECONFIG, -34, "config", 0, false, "bad configuration")                                     \
+  X(CWS_ENOTFOUND, -35, "not_found", 0, false, "not found")                                        \
+  X(CWS_EBUSY, -36, "busy", 503, true, "too much is pending")                                      \
+  X(CWS_EDELETED, -37, "deleted", 410, false, "the request was deleted")                           \
   X(CWS_EREVOKED, -38, "revoked", 403, false, "access was revoked")
 
 enum cws_error_code {

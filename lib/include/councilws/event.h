@@ -19,12 +19,13 @@
 extern "C" {
 #endif
 
-#define CWS_REQUEST_ID_MAX 128       /* characters; PROTOCOL "Nouns" */
-#define CWS_EVENT_TYPE_MAX 64        /* characters; PROTOCOL "Event" */
-#define CWS_EVENT_ID_MAX 128         /* bytes of an event_id or Idempotency-Key */
-#define CWS_SUBSCRIBER_MAX 256       /* bytes of a subscriber's name */
-#define CWS_EPOCH_MAX 16             /* characters of an epoch */
-#define CWS_MESSAGE_ID_MAX ((int64_t)1 << 53) /* first integer a double cannot tell from its neighbour */
+#define CWS_REQUEST_ID_MAX 128 /* characters; PROTOCOL "Nouns" */
+#define CWS_EVENT_TYPE_MAX 64  /* characters; PROTOCOL "Event" */
+#define CWS_EVENT_ID_MAX 128   /* bytes of an event_id or Idempotency-Key */
+#define CWS_SUBSCRIBER_MAX 256 /* bytes of a subscriber's name */
+#define CWS_EPOCH_MAX 16       /* characters of an epoch */
+#define CWS_MESSAGE_ID_MAX                                                                         \
+  ((int64_t)1 << 53) /* first integer a double cannot tell from its neighbour */
 #define CWS_EVENT_BYTES_DEFAULT (256 * 1024)
 
 /* A borrowed view of an event. Strings are NUL-terminated; none is ever NULL except
@@ -75,7 +76,8 @@ CWS_API int cws_event_type_check(const char *type, size_t len, struct cws_error 
 /* Milliseconds since 1970 of an RFC 3339 time in UTC that ends in Z. CWS_EINVAL. Any thread. */
 CWS_API int cws_timestamp_parse(const char *timestamp, int64_t *ms);
 
-/* 0 if `id` is a request_id: 1–128 of A-Z a-z 0-9 . _ ~ : - and not "status"; else CWS_EBADREQUEST. */
+/* 0 if `id` is a request_id: 1–128 of A-Z a-z 0-9 . _ ~ : - and not "status"; else CWS_EBADREQUEST.
+ */
 CWS_API int cws_request_id_check(const char *id, size_t len, struct cws_error *err);
 
 #ifdef __cplusplus

@@ -15,47 +15,50 @@ extern "C" {
 
 enum cws_log_level { CWS_LOG_ERROR, CWS_LOG_WARN, CWS_LOG_INFO, CWS_LOG_DEBUG };
 
-/* One line of log, without newline. Called on any thread, one call at a time. Never holds a token. */
+/* One line of log, without newline. Called on any thread, one call at a time. Never holds a token.
+ */
 typedef void cws_log_fn(enum cws_log_level level, const char *message, void *user);
 
 /* Strings are borrowed until cws_server_new returns. Start from cws_server_options_init. */
 struct cws_server_options {
   size_t size; /* sizeof(struct cws_server_options) */
 
-  /* "127.0.0.1:8765", "[::1]:0", "unix:/run/x.sock", "fd:3"; NULL-terminated. Port 0: a free one. */
+  /* "127.0.0.1:8765", "[::1]:0", "unix:/run/x.sock", "fd:3"; NULL-terminated. Port 0: a free one.
+   */
   const char *const *listen;
-  const char *store;       /* "memory:" or "sqlite:PATH" */
-  bool durability_normal;  /* answer before fsync: faster, the last moments are lost with the power */
+  const char *store; /* "memory:" or "sqlite:PATH" */
+  bool
+      durability_normal; /* answer before fsync: faster, the last moments are lost with the power */
 
   /* Keys, all optional, all may be given together. Files are read at start and at reload. */
   const char *const *secret_files;     /* HMAC secrets; one trailing newline is not part of it */
   const char *const *public_key_files; /* PEM */
   const char *const *jwks;             /* paths or http(s) URLs */
   const char *issuer, *audience;
-  /* A secret of the caller's own making that is only good for listeners on loopback or unix sockets.
-   * It is used where none of the keys above is given; cws_server_start then refuses any other
-   * listener. */
+  /* A secret of the caller's own making that is only good for listeners on loopback or unix
+   * sockets. It is used where none of the keys above is given; cws_server_start then refuses any
+   * other listener. */
   const void *local_secret;
   size_t local_secret_len;
 
   const char *tls_cert_file, *tls_key_file; /* TLS on every TCP listener when given */
   const char *tls_client_ca_file;           /* then clients must show a certificate it signed */
 
-  int64_t heartbeat_interval_ms;  /* 30 s (PROTOCOL "Hub to client"); 0 turns it off */
-  int64_t inactivity_timeout_ms;  /* 5 min (PROTOCOL "Liveness"); 0 turns it off */
-  int64_t retention_ms;           /* after a request's last event; 24 h; 0 keeps for ever */
-  int64_t max_request_events;     /* oldest go first; 0: no limit */
-  int64_t max_request_bytes;      /* the same */
-  int64_t max_event_bytes;        /* 256 KiB */
-  int64_t max_body_bytes;         /* of one publish (a batch); 16 MiB */
-  int64_t max_batch_events;       /* in one publish; 10,000 */
-  int64_t max_connections;        /* 0: what the descriptor limit allows */
+  int64_t heartbeat_interval_ms;       /* 30 s (PROTOCOL "Hub to client"); 0 turns it off */
+  int64_t inactivity_timeout_ms;       /* 5 min (PROTOCOL "Liveness"); 0 turns it off */
+  int64_t retention_ms;                /* after a request's last event; 24 h; 0 keeps for ever */
+  int64_t max_request_events;          /* oldest go first; 0: no limit */
+  int64_t max_request_bytes;           /* the same */
+  int64_t max_event_bytes;             /* 256 KiB */
+  int64_t max_body_bytes;              /* of one publish (a batch); 16 MiB */
+  int64_t max_batch_events;            /* in one publish; 10,000 */
+  int64_t max_connections;             /* 0: what the descriptor limit allows */
   int64_t max_connections_per_user;    /* 100; 0: no limit */
   int64_t max_connections_per_address; /* 0: no limit */
   int64_t max_publish_rate;            /* events per second and user; 0: no limit */
   const char *const *allow_origins;    /* beyond the hub's own; NULL-terminated or NULL */
-  int workers;                    /* threads; 0: one a core */
-  int64_t drain_timeout_ms;       /* 10 s */
+  int workers;                         /* threads; 0: one a core */
+  int64_t drain_timeout_ms;            /* 10 s */
 
   enum cws_log_level log_level;
   cws_log_fn *log; /* NULL: silent */
@@ -80,10 +83,10 @@ CWS_API int cws_server_start(struct cws_server *server, struct cws_error *err);
 CWS_API const char *cws_server_url(const struct cws_server *server, size_t i);
 
 /* Reads keys and certificates again. With `options` (else NULL) it takes from them the sources of
- * keys, max_connections, max_connections_per_user, max_connections_per_address and max_publish_rate;
- * the rest of them is not looked at. Who is connected stays, except whose token is no longer good
- * (4503). What fails leaves everything as it was and is the error returned. Blocks for file and
- * network reads. */
+ * keys, max_connections, max_connections_per_user, max_connections_per_address and
+ * max_publish_rate; the rest of them is not looked at. Who is connected stays, except whose token
+ * is no longer good (4503). What fails leaves everything as it was and is the error returned.
+ * Blocks for file and network reads. */
 CWS_API int cws_server_reload(struct cws_server *server, const struct cws_server_options *options,
                               struct cws_error *err);
 
@@ -91,8 +94,8 @@ CWS_API int cws_server_reload(struct cws_server *server, const struct cws_server
  * most drain_timeout_ms. Blocks. Returns CWS_ETIMEOUT if something had to be cut. */
 CWS_API int cws_server_drain(struct cws_server *server, struct cws_error *err);
 
-/* Ends at once: connections are cut, what was acknowledged is durable. Blocks until threads ended; and
- * while another thread drains or reloads, until that is done. */
+/* Ends at once: connections are cut, what was acknowledged is durable. Blocks until threads ended;
+ * and while another thread drains or reloads, until that is done. */
 CWS_API void cws_server_stop(struct cws_server *server);
 
 /* Stops if needed and frees. NULL is fine. Not from a callback of its own. */

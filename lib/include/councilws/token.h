@@ -32,7 +32,8 @@ CWS_API int cws_keys_add_secret(struct cws_keys *keys, const void *secret, size_
                                 struct cws_error *err);
 
 /* Adds the key in a PEM text: a public key (to verify) or a private one (to sign and verify);
- * RSA of 2048 bits or more (RS256/384/512, PS256/384/512), EC P-256, P-384, P-521 (ES256/384/512). */
+ * RSA of 2048 bits or more (RS256/384/512, PS256/384/512), EC P-256, P-384, P-521 (ES256/384/512).
+ */
 CWS_API int cws_keys_add_pem(struct cws_keys *keys, const char *pem, size_t len,
                              struct cws_error *err);
 
@@ -44,9 +45,9 @@ CWS_API int cws_keys_add_jwks(struct cws_keys *keys, const char *json, size_t le
 /* What a token says. Strings and arrays belong to the claims. */
 struct cws_claims {
   const char *sub;
-  const char *iss;        /* or NULL */
-  int64_t exp, nbf, iat;  /* seconds since 1970; nbf and iat 0 where absent */
-  bool has_rights;        /* whether the claim "councilws" is there */
+  const char *iss;       /* or NULL */
+  int64_t exp, nbf, iat; /* seconds since 1970; nbf and iat 0 where absent */
+  bool has_rights;       /* whether the claim "councilws" is there */
   bool admin;
   const char *const *subscribe; /* globs on request_id, NULL-terminated; never NULL */
   const char *const *publish;   /* the same */
@@ -69,15 +70,15 @@ CWS_API const struct cws_claims *cws_claims_view(const struct cws_claims_owned *
 CWS_API void cws_claims_free(struct cws_claims_owned *claims);
 
 struct cws_sign_options {
-  size_t size;     /* sizeof(struct cws_sign_options) */
-  const char *alg; /* "HS256", "RS256", …; NULL: the usual one of the key */
+  size_t size;                   /* sizeof(struct cws_sign_options) */
+  const char *alg;               /* "HS256", "RS256", …; NULL: the usual one of the key */
   const char *issuer, *audience; /* or NULL */
   int64_t now_s;
-  int64_t ttl_s;   /* seconds until it expires, 1 or more */
-  const char *sub; /* 1–128 bytes */
-  bool with_rights;              /* write the claim "councilws" */
+  int64_t ttl_s;    /* seconds until it expires, 1 or more */
+  const char *sub;  /* 1–128 bytes */
+  bool with_rights; /* write the claim "councilws" */
   bool admin;
-  const char *const *subscribe;  /* NULL-terminated, or NULL for none */
+  const char *const *subscribe; /* NULL-terminated, or NULL for none */
   const char *const *publish;
 };
 
@@ -88,8 +89,8 @@ CWS_API int cws_token_sign(const struct cws_keys *keys, const struct cws_sign_op
 
 /* Header and claims of a token as JSON texts, without checking the signature: to explain it to
  * its owner. Both are the caller's, free with free(). CWS_EBADTOKEN. */
-CWS_API int cws_token_inspect(const char *token, size_t len, char **header_json,
-                              char **claims_json, struct cws_error *err);
+CWS_API int cws_token_inspect(const char *token, size_t len, char **header_json, char **claims_json,
+                              struct cws_error *err);
 
 /* Whether `id` matches `glob`: * any run of characters, ? one; nothing else is special. */
 CWS_API bool cws_glob_match(const char *glob, const char *id);

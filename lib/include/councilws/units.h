@@ -1,6 +1,6 @@
 /*
- * Units: durations ("250ms", "30s", "5m", "24h", "7d") and sizes ("64k", "1m", "2g") as people write
- * them in options and configuration. Any thread.
+ * Units: durations ("250ms", "30s", "5m", "24h", "7d") and sizes ("64k", "1m", "2g") as people
+ * write them in options and configuration. Any thread.
  */
 #ifndef COUNCILWS_UNITS_H
 #define COUNCILWS_UNITS_H
