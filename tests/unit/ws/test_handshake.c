@@ -250,8 +250,8 @@ static void another_version_is_told_the_right_one(void **state) {
 static void a_key_has_16_bytes_in_base64(void **state) {
   struct site *s = *state;
   static const char *const keys[] = {"", "Sec-WebSocket-Key: short\r\n",
-                                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"};
+                                     ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")};
   for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
     char headers[512];
     snprintf(headers, sizeof(headers),
