@@ -12,9 +12,11 @@ target_link_libraries(councilws PRIVATE
   PkgConfig::LWS PkgConfig::LIBUV PkgConfig::CURL PkgConfig::JANSSON PkgConfig::JOSE
   PkgConfig::OPENSSL PkgConfig::SQLITE ${HTTP_PARSER_LIBRARY} Threads::Threads m)
 target_link_options(councilws PRIVATE
-  -Wl,--version-script=${PROJECT_SOURCE_DIR}/lib/libcouncilws.map -Wl,--no-undefined)
-if(CWS_SANITIZE)
+  -Wl,--version-script=${PROJECT_SOURCE_DIR}/lib/libcouncilws.map)
+if(CWS_SANITIZE) # clang keeps the sanitizer's own symbols in the program
   target_link_options(councilws PRIVATE -Wl,--undefined-version -fsanitize=${CWS_SANITIZE})
+else()
+  target_link_options(councilws PRIVATE -Wl,--no-undefined)
 endif()
 target_include_directories(councilws PUBLIC
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/lib/include>
