@@ -24,7 +24,7 @@
 #define START_WALL_MS INT64_C(1790000000000)
 
 struct world {
-  int64_t mono_ms, wall_ms; /* the clock */
+  _Atomic int64_t mono_ms, wall_ms; /* the clock */
   struct clock clock;
   struct loop *loops[WORKERS];
   struct hub *hub;
