@@ -161,13 +161,14 @@ static int start_file(struct publish *pub, const char *path) {
 
 static int start_one(struct publish *pub, const struct options *o) {
   char *data = NULL;
-  int code = event_args_data(o, 2, &data);
+  size_t len;
+  int code = event_args_data(o, 2, &data, &len);
   if (code != 0)
     return code;
   struct cws_event event = {.type = options_arg(o, 1),
                             .timestamp = options_string(o, "timestamp"),
                             .data = data,
-                            .data_len = strlen(data),
+                            .data_len = len,
                             .event_id = options_string(o, "event-id")};
   struct cws_error err = {0};
   int64_t seq;
@@ -214,6 +215,13 @@ static int check_arguments(const struct options *o) {
     talk_error("with --file the events' types come from the file; unexpected argument '%s'",
                options_arg(o, 1));
     return EXIT_USAGE;
+  }
+  static const char *const OF_ONE[] = {"data", "timestamp", "event-id"};
+  for (size_t i = 0; has_file && i < sizeof OF_ONE / sizeof OF_ONE[0]; i++) {
+    if (options_is_given(o, OF_ONE[i])) {
+      talk_error("--%s is for one event; with --file each line has its own", OF_ONE[i]);
+      return EXIT_USAGE;
+    }
   }
   if (!has_file && options_argc(o) < 2) {
     talk_error("give the event's TYPE, or --file; see 'councilws publish --help'");

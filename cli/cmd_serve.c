@@ -15,16 +15,17 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/out.h"
-#include "cli/paths.h"
 #include "cli/secret.h"
+#include "cli/store_path.h"
 #include "cli/talk.h"
 
 static const struct option_spec OPTIONS[] = {
     {"listen", 0, OPTION_LIST, "ADDR", "127.0.0.1:8765", NULL, true,
      "ADDR:PORT, [v6]:PORT, :PORT, unix:PATH or fd:N; port 0 takes a free one (may be given "
      "again)"},
-    {"store", 0, OPTION_STRING, "URI", NULL, NULL, true,
-     "memory: or sqlite:PATH [sqlite: in the state directory]"},
+    STORE_OPTION,
+    {"check-store", 0, OPTION_FLAG, NULL, NULL, NULL, false,
+     "look through the store, say what was found, and end"},
     {"durability", 0, OPTION_CHOICE, "LEVEL", "full", "full|normal", true,
      "whether an answer waits for the disk (fsync)"},
     {"secret-file", 0, OPTION_LIST, "FILE", NULL, NULL, true,
@@ -104,28 +105,13 @@ static enum cws_log_level level_of(const char *name) {
 
 struct serve {
   struct cws_server_options server;
-  char store[PATH_BUF + 16];
+  char store[STORE_PATH_BUF];
   char secret[SECRET_BYTES + 1];
 };
 
 static bool has_keys(const struct options *o) {
   return options_list(o, "secret-file")[0] != NULL || options_list(o, "public-key")[0] != NULL ||
          options_list(o, "jwks")[0] != NULL;
-}
-
-static int choose_store(struct serve *s, const struct options *o) {
-  s->server.store = options_string(o, "store");
-  if (s->server.store != NULL && strcmp(s->server.store, "sqlite:") != 0)
-    return 0;
-  char path[PATH_BUF];
-  int failed = paths_state("hub.db", path) ? paths_make_state() : ENOENT;
-  if (failed != 0) {
-    talk_error("no state directory for the store: %s; give --store", strerror(failed));
-    return EXIT_CANTCREATE;
-  }
-  snprintf(s->store, sizeof s->store, "sqlite:%s", path);
-  s->server.store = s->store;
-  return 0;
 }
 
 static int choose_keys(struct serve *s, const struct options *o) {
@@ -166,7 +152,7 @@ static int read_options(struct serve *s, const struct options *o) {
   c->drain_timeout_ms = options_duration(o, "drain-timeout", c->drain_timeout_ms);
   c->log = strcmp(options_string(o, "log-format"), "json") == 0 ? log_json : log_text;
   c->log_level = level_of(options_string(o, "log-level"));
-  int code = choose_store(s, o);
+  int code = store_path_choose(o, true, s->store, &c->store);
   return code != 0 ? code : choose_keys(s, o);
 }
 
@@ -238,6 +224,28 @@ static int print_urls(const struct cws_server *server) {
   return out_flush();
 }
 
+static int failure_of(const struct cws_error *err) {
+  talk_error("%s", err->message);
+  return err->code == CWS_ESTORE     ? EXIT_CANTCREATE
+         : err->code == CWS_ECORRUPT ? EXIT_DATA
+                                     : exit_code_of(err->code);
+}
+
+static int check_store(const struct options *o) {
+  char buf[STORE_PATH_BUF];
+  const char *store;
+  int code = store_path_choose(o, false, buf, &store);
+  if (code != 0)
+    return code;
+  struct cws_error err = {0};
+  struct cws_store_report found = {.size = sizeof found};
+  if (cws_store_check(store, &found, &err) != 0)
+    return failure_of(&err);
+  out_printf("%s is good: %lld requests, %lld events, %lld bytes of data\n", store,
+             (long long)found.requests, (long long)found.events, (long long)found.bytes);
+  return out_flush();
+}
+
 /* Each connection takes a descriptor; what the system lets this user have is not too many. */
 static void raise_descriptor_limit(void) {
   struct rlimit limit;
@@ -249,6 +257,8 @@ static void raise_descriptor_limit(void) {
 
 static int run_serve(const struct options *o) {
   struct serve s = {0};
+  if (options_flag(o, "check-store"))
+    return check_store(o);
   int code = read_options(&s, o);
   if (code != 0)
     return code;
@@ -258,14 +268,13 @@ static int run_serve(const struct options *o) {
   struct cws_server *server = NULL;
   struct cws_error err = {0};
   if (cws_server_new(&s.server, &server, &err) != 0 || cws_server_start(server, &err) != 0) {
-    talk_error("%s", err.message);
-    code = err.code == CWS_ESTORE     ? EXIT_CANTCREATE
-           : err.code == CWS_ECORRUPT ? EXIT_DATA
-                                      : exit_code_of(err.code);
+    code = failure_of(&err);
   } else {
     code = print_urls(server);
+    talk_set_log(s.server.log);
     if (code == 0)
       code = serve_until_signal(server, o, &set);
+    talk_set_log(NULL);
   }
   cws_server_free(server);
   return code;

@@ -1,5 +1,4 @@
 /* status: the hub, or one request; for people, for programs, or for monitoring. */
-#include <councilws/units.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +28,7 @@ static void CWS_PRINTF(2, 3) line(const char *name, const char *fmt, ...) {
   vsnprintf(value, sizeof value, fmt, args);
   va_end(args);
   out_style(OUT_DIM);
-  out_printf("%-12s", name);
+  out_printf("%-16s  ", name);
   out_style(OUT_PLAIN);
   out_escaped(value, 0);
   out_write("\n", 1);
@@ -91,11 +90,10 @@ static void show_request(const json_t *answer) {
   out_style(status_style(status));
   out_printf("%s\n", status);
   out_style(OUT_PLAIN);
-  char size[CWS_UNITS_BUF];
   line("stage", "%s, %lld %%", text_of(answer, "stage"), number_of(answer, "progress"));
-  line("events", "%lld (%lld to %lld), %s", number_of(answer, "count"),
+  line("events", "%lld (%lld to %lld), %lld bytes", number_of(answer, "count"),
        number_of(answer, "first_message_id"), number_of(answer, "last_message_id"),
-       cws_size_format(number_of(answer, "bytes"), size));
+       number_of(answer, "bytes"));
   line("began", "%s", text_of(answer, "created_at"));
   line("last event", "%s", text_of(answer, "updated_at"));
   if (text_of(answer, "owner")[0] != '\0')

@@ -67,6 +67,11 @@ bool ending_reached(const struct ending *e, const struct cws_event *event, int *
     return false;
   json_t *data = json_loadb(event->data, event->data_len,
                             JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
+  if (data == NULL) { /* as a number beyond any double: whether it ended well cannot be told */
+    talk_error("the data of the '%s' event cannot be read", event->type);
+    *exit_code = EXIT_DATA;
+    return true;
+  }
   int own = own_end(event->type, data);
   bool reached = is_asked || own != 0;
   if (reached && e->until[0] != NULL && !is_asked)

@@ -13,10 +13,10 @@
 
 #define DATA_MAX (64 * 1024 * 1024) /* bytes read; the hub's own limit is far below */
 
-static bool is_json(const char *text, json_error_t *error) {
-  json_t *value = json_loads(
-      text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
-      error);
+static bool is_json(const char *text, size_t len, json_error_t *error) {
+  json_t *value = json_loadb(
+      text, len,
+      JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, error);
   json_decref(value);
   return value != NULL;
 }
@@ -43,7 +43,7 @@ static int write_pair(FILE *to, const char *arg) {
     talk_error("an argument is not UTF-8");
     return EXIT_DATA;
   }
-  if (is_raw && !is_json(equals + 1, &error)) {
+  if (is_raw && !is_json(equals + 1, strlen(equals + 1), &error)) {
     talk_error("'%s' is not JSON after ':=': %s", arg, error.text);
     return EXIT_DATA;
   }
@@ -56,9 +56,8 @@ static int write_pair(FILE *to, const char *arg) {
   return 0;
 }
 
-static int pairs(const struct options *o, size_t first, char **out) {
-  size_t len;
-  FILE *to = open_memstream(out, &len);
+static int pairs(const struct options *o, size_t first, char **out, size_t *len) {
+  FILE *to = open_memstream(out, len);
   if (to == NULL)
     return EXIT_OS;
   int code = 0;
@@ -74,14 +73,14 @@ static int pairs(const struct options *o, size_t first, char **out) {
   return code;
 }
 
-static int whole(const char *given, char **out) {
-  size_t len;
+static int whole(const char *given, char **out, size_t *len) {
   if (given[0] != '@' && strcmp(given, "-") != 0) {
     *out = strdup(given);
+    *len = strlen(given);
     return *out != NULL ? 0 : EXIT_OS;
   }
   const char *path = given[0] == '@' ? given + 1 : given;
-  int failed = paths_read_file(path, DATA_MAX, out, &len);
+  int failed = paths_read_file(path, DATA_MAX, out, len);
   if (failed == 0)
     return 0;
   *out = NULL;
@@ -89,16 +88,16 @@ static int whole(const char *given, char **out) {
   return failed == ENOENT ? EXIT_NOINPUT : EXIT_IO;
 }
 
-int event_args_data(const struct options *o, size_t first, char **out) {
+int event_args_data(const struct options *o, size_t first, char **out, size_t *len) {
   const char *given = options_string(o, "data");
   *out = NULL;
   if (given != NULL && options_argc(o) > first) {
     talk_error("give either --data or k=v, not both");
     return EXIT_USAGE;
   }
-  int code = given != NULL ? whole(given, out) : pairs(o, first, out);
+  int code = given != NULL ? whole(given, out, len) : pairs(o, first, out, len);
   json_error_t error = {0};
-  if (code == 0 && !is_json(*out, &error)) {
+  if (code == 0 && !is_json(*out, *len, &error)) {
     talk_error("the data is not valid JSON: line %d column %d: %s", error.line, error.column,
                error.text);
     code = EXIT_DATA;

@@ -5,8 +5,9 @@
 #include "cli/options.h"
 
 /* The data's JSON text from the positionals from index `first` on and from --data (JSON, @FILE or
- * -); raw JSON keeps its bytes. *out is free()d by the caller. 0 or an exit code, after saying why.
+ * -); raw JSON keeps its bytes. *out (*len bytes) is free()d by the caller. 0 or an exit code,
+ * after saying why.
  */
-int event_args_data(const struct options *o, size_t first, char **out);
+int event_args_data(const struct options *o, size_t first, char **out, size_t *len);
 
 #endif

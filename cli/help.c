@@ -11,24 +11,18 @@
 
 static void wrapped(const char *text, int indent, int column) {
   while (*text != '\0') {
-    int word = (int)strcspn(text, " \n");
-    if (column + word > WIDTH && column > indent) {
+    int word = (int)strcspn(text, " ");
+    if (column > indent && column + 1 + word > WIDTH) {
       out_printf("\n%*s", indent, "");
       column = indent;
+    } else if (column > indent) {
+      out_write(" ", 1);
+      column++;
     }
     out_write(text, (size_t)word);
     column += word;
     text += word;
-    if (*text == '\n') {
-      out_printf("\n%*s", indent, "");
-      column = indent;
-      text++;
-    } else if (*text == ' ') {
-      if (column < WIDTH)
-        out_write(" ", 1);
-      column++;
-      text++;
-    }
+    text += *text == ' ' ? 1 : 0;
   }
   out_write("\n", 1);
 }
@@ -97,9 +91,11 @@ void help_overview(void) {
   for (const struct command *const *c = COMMANDS; *c != NULL; c++)
     out_printf("  %-10s %s\n", (*c)->name, (*c)->summary);
   help_exit_codes();
-  out_printf("\nSettings: an option, then its variable (--url is COUNCILWS_URL), then the "
-             "configuration file, then the default.\n"
-             "'councilws help COMMAND' tells more.\n");
+  out_write("\n", 1);
+  wrapped("Settings: an option, then its variable (--url is COUNCILWS_URL), then the configuration "
+          "file, then the default.",
+          0, 0);
+  out_printf("'councilws help COMMAND' tells more.\n");
 }
 
 static int run_help(const struct options *o) {

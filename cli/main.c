@@ -1,5 +1,7 @@
 /* main: the table of commands, and the way into one of them. */
 #include <councilws/version.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -10,7 +12,8 @@
 
 const struct command *const COMMANDS[] = {
     &COMMAND_SERVE, &COMMAND_PUBLISH, &COMMAND_WATCH, &COMMAND_REPLAY, &COMMAND_STATUS,
-    &COMMAND_LIST,  &COMMAND_DELETE,  &COMMAND_TOKEN, &COMMAND_HELP,   NULL,
+    &COMMAND_LIST,  &COMMAND_DELETE,  &COMMAND_TOKEN, &COMMAND_BACKUP, &COMMAND_HELP,
+    NULL,
 };
 
 const struct command *command_find(const char *name) {
@@ -55,7 +58,19 @@ static int run_command(const struct command *command, int argc, char **argv) {
   return code;
 }
 
+/* A descriptor 0, 1 or 2 that is closed would be taken by the next file or socket, which then gets
+ * what is meant for a stream. What is opened in its place fails on use, as the closed one would;
+ * talk with nowhere to go is dropped. */
+static void hold_standard_descriptors(void) {
+  static const int FLAGS[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+  for (int fd = 0; fd <= 2; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      open("/dev/null", FLAGS[fd]); /* the lowest free one: fd */
+  }
+}
+
 int main(int argc, char **argv) {
+  hold_standard_descriptors();
   signal(SIGPIPE, SIG_IGN); /* a closed pipe is seen as EPIPE, where it can be told apart */
   if (argc < 2) {
     talk_error("a command is missing; 'councilws help' lists them");
@@ -68,6 +83,10 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "--version") == 0)
     return print_version();
   const struct command *command = command_find(argv[1]);
+  if (command == NULL && argv[1][0] == '-') {
+    talk_error("a command goes before '%s'; 'councilws help' lists them", argv[1]);
+    return EXIT_USAGE;
+  }
   if (command == NULL) {
     talk_error("no such command '%s'; 'councilws help' lists them", argv[1]);
     return EXIT_USAGE;

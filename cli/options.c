@@ -206,11 +206,15 @@ static int refuse(const struct command *command, const char *what, const char *s
 
 static int take_option(const struct command *command, struct options *o, int opt, char **argv) {
   if (opt == '?' || opt == ':') {
+    /* optopt is 0 for an unknown long option; getopt may not have stepped past a letter yet. */
     const char *subject = argv[optind - 1];
     char letter[3] = {'-', (char)optopt, '\0'};
-    if (optopt > 0 && optopt < LONG_BASE && strncmp(subject, "--", 2) != 0)
+    if (optopt > 0 && optopt < LONG_BASE)
       subject = letter;
-    return refuse(command, opt == ':' ? "a value is missing after" : "no such option", subject);
+    const char *what = opt == ':'            ? "a value is missing after"
+                       : optopt >= LONG_BASE ? "no value goes with"
+                                             : "no such option";
+    return refuse(command, what, subject);
   }
   struct option_value *v = value_of(o, opt);
   struct cws_error err = {0};

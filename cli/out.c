@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 static int first_errno;
+static bool is_reported; /* once is enough */
 static bool has_color;
 
 static void note_failure(void) {
@@ -81,7 +82,9 @@ int out_flush(void) {
     return 0;
   if (first_errno == EPIPE)
     return EXIT_SIGNAL(SIGPIPE);
-  talk_error("cannot write to standard output: %s", strerror(first_errno));
+  if (!is_reported)
+    talk_error("cannot write to standard output: %s", strerror(first_errno));
+  is_reported = true;
   return EXIT_IO;
 }
 

@@ -27,7 +27,8 @@ static bool is_listed(const char *const *list, size_t n, const char *key) {
 #define LISTED(list, key) is_listed((list), sizeof(list) / sizeof(list)[0], (key))
 
 static void value_text(const json_t *value) {
-  if (json_is_string(value)) {
+  /* One with a NUL inside goes the other way, quoted and whole. */
+  if (json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value)) {
     out_escaped(json_string_value(value), VALUE_CHARS);
     return;
   }
@@ -103,6 +104,10 @@ void render_text(const char *request_id, const struct cws_event *event) {
   } else if (data != NULL) {
     out_write("  ", 2);
     value_text(data);
+  }
+  if (data == NULL) {
+    out_write("  ", 2);
+    out_escaped(event->data, VALUE_CHARS);
   }
   json_decref(data);
   out_write("\n", 1);

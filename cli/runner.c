@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <councilws/token.h>
 #include <councilws/units.h>
@@ -79,6 +80,11 @@ static int open_client(struct runner *r, const struct options *o) {
   if (talk_is_verbose()) {
     c.log = on_log;
     c.log_level = CWS_LOG_DEBUG;
+  }
+  if (c.ca_file != NULL && access(c.ca_file, R_OK) != 0) {
+    int failed = errno;
+    talk_error("cannot read the CA file '%s': %s", c.ca_file, strerror(failed));
+    return failed == ENOENT ? EXIT_NOINPUT : EXIT_IO;
   }
   struct cws_error err = {0};
   if (cws_client_new(&c, &r->client, &err) == 0)

@@ -5,6 +5,11 @@
 #include <stdio.h>
 
 static enum talk_level current_level = TALK_NORMAL;
+static cws_log_fn *current_log;
+
+void talk_set_log(cws_log_fn *log) {
+  current_log = log;
+}
 
 void talk_set_level(enum talk_level level) {
   current_level = level;
@@ -14,16 +19,19 @@ bool talk_is_verbose(void) {
   return current_level >= TALK_VERBOSE;
 }
 
-static void CWS_PRINTF(1, 0) say(const char *fmt, va_list args) {
+static void CWS_PRINTF(2, 0) say(enum cws_log_level level, const char *fmt, va_list args) {
   char line[1024];
   vsnprintf(line, sizeof line, fmt, args);
-  fprintf(stderr, "councilws: %s\n", line);
+  if (current_log != NULL)
+    current_log(level, line, NULL);
+  else
+    fprintf(stderr, "councilws: %s\n", line);
 }
 
 void talk_error(const char *fmt, ...) {
   va_list args;
   va_start(args, fmt);
-  say(fmt, args);
+  say(CWS_LOG_ERROR, fmt, args);
   va_end(args);
 }
 
@@ -32,7 +40,7 @@ void talk(const char *fmt, ...) {
     return;
   va_list args;
   va_start(args, fmt);
-  say(fmt, args);
+  say(CWS_LOG_INFO, fmt, args);
   va_end(args);
 }
 
@@ -41,6 +49,6 @@ void talk_more(const char *fmt, ...) {
     return;
   va_list args;
   va_start(args, fmt);
-  say(fmt, args);
+  say(CWS_LOG_DEBUG, fmt, args);
   va_end(args);
 }

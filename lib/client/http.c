@@ -221,6 +221,22 @@ static int code_of_call(const struct http_call *call, CURLcode code) {
   return code_of_curl(code);
 }
 
+/* What curl says of a unix socket names "localhost port 80", and of a connection that ends early
+ * whichever system call saw it. */
+static const char *text_of_call(const struct http_call *call, CURLcode code) {
+  switch (code) {
+  case CURLE_RECV_ERROR:
+  case CURLE_SEND_ERROR:
+  case CURLE_GOT_NOTHING:
+  case CURLE_UNRECOVERABLE_POLL:
+    return "the connection was lost before the answer came";
+  default:
+    return call->error[0] != '\0' && call->http->client->url.unix_path == NULL
+               ? call->error
+               : curl_easy_strerror(code);
+  }
+}
+
 static void fill_answer(struct http_call *call, CURLcode code, struct http_answer *answer) {
   long status = 0;
   curl_off_t retry_after_s = 0;
@@ -228,9 +244,9 @@ static void fill_answer(struct http_call *call, CURLcode code, struct http_answe
   if (code == CURLE_OK && !call->has_head)
     code = CURLE_PARTIAL_FILE;
   if (code != CURLE_OK) {
-    const char *text = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
-    err_set(&answer->error, code_of_call(call, code), "%s: %s", call->http->client->url.host_port,
-            text);
+    const struct url *url = &call->http->client->url;
+    err_set(&answer->error, code_of_call(call, code), "%s: %s",
+            url->unix_path != NULL ? url->unix_path : url->host_port, text_of_call(call, code));
     return;
   }
   curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -371,6 +387,7 @@ static void set_transport(struct http_call *call) {
   CURL *easy = call->easy;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* "." and ".." are request_ids */
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, o->user_agent);

@@ -94,6 +94,10 @@ static enum body_kind body_kind(const struct http_request *r) {
 
 static int read_body(const struct call *call, struct batch *b, struct cws_error *err) {
   size_t len;
+  const char *encoding = http_header(call->request, "content-encoding");
+  if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
+    return err_set(err, CWS_EMEDIATYPE,
+                   "content-encoding: '%.32s' is not understood, send it plain", encoding);
   const char *body = http_body(call->request, &len);
   switch (body_kind(call->request)) {
   case BODY_NDJSON:

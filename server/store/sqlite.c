@@ -5,6 +5,7 @@
  *   sqlite_schema.c  identity and versions   sqlite_read.c   reads
  *   sqlite_conn.c    one connection          sqlite_pool.c   the reading connections
  *   sqlite_row.c     rows as both sides see them
+ *   sqlite_maintain.c  looking through it and copying it, from outside
  */
 #include "server/store/sqlite.h"
 
@@ -32,4 +33,6 @@ const struct store_ops store_sqlite_ops = {
     .position = sqlite_position,
     .positions = sqlite_positions,
     .list = sqlite_list,
+    .verify = sqlite_verify,
+    .backup = sqlite_backup,
 };

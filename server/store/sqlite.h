@@ -63,8 +63,12 @@ int sqlite_schema_identify(struct sqlite_conn *c, bool *is_new, struct cws_error
  */
 int sqlite_schema_migrate(struct sqlite_conn *c, sqlite_migration_fn *const steps[], int count,
                           int *from, struct cws_error *err);
-/* After an unclean end. CWS_ECORRUPT. */
-int sqlite_schema_check(struct sqlite_conn *c, struct cws_error *err);
+/* QUICK: that pages and rows hold together. FULL: that indexes agree with them, too. CWS_ECORRUPT.
+ */
+enum sqlite_check { SQLITE_CHECK_QUICK, SQLITE_CHECK_FULL };
+int sqlite_schema_check(struct sqlite_conn *c, enum sqlite_check how, struct cws_error *err);
+
+#define SQLITE_META_IS_COPY "is_copy" /* 1: made by sqlite_backup, and not opened since */
 
 /* ---- sqlite_files.c: the directory, the lock, the ballast ---- */
 
@@ -78,6 +82,9 @@ void sqlite_files_unlock(int fd); /* -1 is fine */
 /* Makes the file itself, readable by its owner only, where it is missing. CWS_ECORRUPT for one that
  * is no database. */
 int sqlite_files_create(const char *path, struct cws_error *err);
+
+/* So that a name made in it survives the power. 0 or -1; some file systems cannot. */
+int sqlite_files_sync_directory(const char *path);
 
 #define SQLITE_BALLAST_BYTES (8 * 1024 * 1024) /* measured: enough for sweeps on a full disk */
 
@@ -181,5 +188,9 @@ int sqlite_positions(struct store_engine *base, const char *request_id,
                      struct cws_error *err);
 int sqlite_list(struct store_engine *base, int64_t before_ms, const char *before_id, size_t limit,
                 struct store_info *out, size_t *count, struct cws_error *err);
+
+/* sqlite_maintain.c */
+int sqlite_verify(const char *path, struct store_report *report, struct cws_error *err);
+int sqlite_backup(const char *path, const char *file, struct cws_error *err);
 
 #endif

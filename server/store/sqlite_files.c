@@ -51,7 +51,7 @@ int sqlite_files_prepare(const char *path, struct cws_error *err) {
   return code;
 }
 
-static int sync_directory(const char *path) {
+int sqlite_files_sync_directory(const char *path) {
   char *dir = directory_of(path);
   int fd = dir != NULL ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
   int done = fd >= 0 ? fsync(fd) : -1;
@@ -88,7 +88,8 @@ int sqlite_files_create(const char *path, struct cws_error *err) {
   int code = check_file(path, fd, err);
   close(fd);
   if (code == 0)
-    sync_directory(path); /* some file systems cannot; they lose no event by it, only the name */
+    sqlite_files_sync_directory(
+        path); /* some file systems cannot; they lose no event by it, only the name */
   return code;
 }
 

@@ -36,9 +36,30 @@ static int check_last_end(struct sqlite_engine *e, struct cws_error *err) {
   int code = sqlite_get_meta(c, "clean", &clean, err);
   if (code == 0 && !clean) {
     log_info(e->log, "store: '%s' was not closed; checking it", e->path);
-    code = sqlite_schema_check(c, err);
+    code = sqlite_schema_check(c, SQLITE_CHECK_QUICK, err);
   }
   return code == 0 ? sqlite_set_meta(c, "clean", 0, err) : code;
+}
+
+/* A copy knows nothing of what came after it was made: the ids that it gives next may have been
+ * given before, to other events. With new epochs whoever stood there is told of a gap. Acknowledged
+ * positions in the copy are of its own events and stay. */
+static int renew_epochs(struct sqlite_engine *e, struct cws_error *err) {
+  struct sqlite_conn *c = &e->writer;
+  int64_t is_copy;
+  int code = sqlite_get_meta(c, SQLITE_META_IS_COPY, &is_copy, err);
+  if (code != 0 || !is_copy)
+    return code;
+  log_info(e->log, "store: '%s' is a restored copy: every request has a new epoch", e->path);
+  code = sqlite_exec(c,
+                     "BEGIN IMMEDIATE;"
+                     "UPDATE streams SET epoch=substr(lower(hex(randomblob(8))), 1, 8);"
+                     "DELETE FROM meta WHERE k='" SQLITE_META_IS_COPY "';"
+                     "COMMIT",
+                     err);
+  if (code != 0 && !sqlite3_get_autocommit(c->db))
+    sqlite_exec(c, "ROLLBACK", NULL);
+  return code;
 }
 
 static int read_next_key(struct sqlite_engine *e, struct cws_error *err) {
@@ -72,6 +93,8 @@ static int open_database(struct sqlite_engine *e, const struct store_options *op
              sqlite_migration_count);
   if (code == 0)
     code = check_last_end(e, err);
+  if (code == 0)
+    code = renew_epochs(e, err);
   if (code == 0)
     code = read_next_key(e, err);
   return code;

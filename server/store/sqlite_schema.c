@@ -120,9 +120,11 @@ int sqlite_schema_migrate(struct sqlite_conn *c, sqlite_migration_fn *const step
   return code;
 }
 
-int sqlite_schema_check(struct sqlite_conn *c, struct cws_error *err) {
+int sqlite_schema_check(struct sqlite_conn *c, enum sqlite_check how, struct cws_error *err) {
   sqlite3_stmt *stmt;
-  int rc = sqlite3_prepare_v2(c->db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+  const char *sql =
+      how == SQLITE_CHECK_FULL ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)";
+  int rc = sqlite3_prepare_v2(c->db, sql, -1, &stmt, NULL);
   if (rc != SQLITE_OK)
     return sqlite_fail(c, rc, err);
   char found[128] = "";

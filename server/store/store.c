@@ -110,6 +110,31 @@ int store_open(const char *uri, const struct store_options *options, struct stor
   return store_open_engine(ops, &with_path, out, err);
 }
 
+/* The table of a kind that keeps a file. */
+static int file_engine_of(const char *uri, const struct store_ops **ops, const char **path,
+                          struct cws_error *err) {
+  *ops = engine_of(uri);
+  if (*ops == NULL || (*ops)->verify == NULL)
+    return err_set(err, CWS_ECONFIG, "the store '%s' is no file: give sqlite:PATH",
+                   uri != NULL ? uri : "");
+  *path = uri + strlen((*ops)->name) + 1;
+  return 0;
+}
+
+int store_verify(const char *uri, struct store_report *report, struct cws_error *err) {
+  const struct store_ops *ops;
+  const char *path;
+  int code = file_engine_of(uri, &ops, &path, err);
+  return code == 0 ? ops->verify(path, report, err) : code;
+}
+
+int store_backup(const char *uri, const char *file, struct cws_error *err) {
+  const struct store_ops *ops;
+  const char *path;
+  int code = file_engine_of(uri, &ops, &path, err);
+  return code == 0 ? ops->backup(path, file, err) : code;
+}
+
 void store_close(struct store *s) {
   if (s == NULL)
     return;

@@ -179,6 +179,19 @@ int store_list(struct store *s, const char *cursor, size_t limit, struct store_i
  * quick. */
 bool store_is_writable(struct store *s, struct cws_error *why);
 
+/* ---- a store that may be in use by a hub ---- */
+
+struct store_report {
+  int64_t requests, events, bytes; /* that were found good; bytes of data */
+};
+/* Looks through all of it: pages, ids without holes, checksums. Changes nothing, blocks.
+ * CWS_ENOTFOUND, CWS_ECORRUPT says what is damaged, CWS_ESTORE, CWS_ECONFIG (a kind that has no
+ * file). */
+int store_verify(const char *uri, struct store_report *report, struct cws_error *err);
+/* Copies it as it is now to a new file, that a hub can be started on. It is whole, or not there.
+ * CWS_ESYSTEM names the file; else as above. */
+int store_backup(const char *uri, const char *file, struct cws_error *err);
+
 /* Runs job->run on a reader thread; the job belongs to the store until then. */
 struct store_job {
   void (*run)(struct store *s, struct store_job *job);

@@ -136,6 +136,12 @@ struct store_ops {
    * newest. Fills at most `limit` of out[]. */
   int (*list)(struct store_engine *e, int64_t before_ms, const char *before_id, size_t limit,
               struct store_info *out, size_t *count, struct cws_error *err);
+
+  /* ---- without opening it; `path` as in open; NULL for an engine that has no file ---- */
+
+  /* As store_verify and store_backup. */
+  int (*verify)(const char *path, struct store_report *report, struct cws_error *err);
+  int (*backup)(const char *path, const char *file, struct cws_error *err);
 };
 
 extern const struct store_ops store_memory_ops;

@@ -96,6 +96,13 @@ wait_for() {
     fail "no line like '$2' in $1: $(cat "$1" 2>/dev/null)"
 }
 
+# wait_for_position REQUEST N: until some subscriber's position of N is in the store; at most 20 s.
+wait_for_position() {
+  timeout 20 bash -c 'until [ "$(sqlite3 "$1/hub.db" \
+    "SELECT count(*) FROM positions JOIN streams USING(stream_id) WHERE request_id='\''$2'\'' AND message_id=$3")" -gt 0 ]; do sleep 0.05; done' \
+    _ "$dir" "$1" "$2" || fail "no position of $2 in $1"
+}
+
 # A run of N plain events as NDJSON.
 make_events() {
   local i

@@ -101,6 +101,27 @@ CWS_API void cws_server_stop(struct cws_server *server);
 /* Stops if needed and frees. NULL is fine. Not from a callback of its own. */
 CWS_API void cws_server_free(struct cws_server *server);
 
+/* ---- a store that is not served, or that a hub of another process is serving ---- */
+
+/* What cws_store_check found good. */
+struct cws_store_report {
+  size_t size;                     /* sizeof(struct cws_store_report) */
+  int64_t requests, events, bytes; /* bytes of the events' data */
+};
+
+/* Looks through a store ("sqlite:PATH"): its pages, ids without holes, a checksum of each event.
+ * Changes nothing; a hub that has it open goes on. Blocks, for as long as reading all of it takes.
+ * CWS_ENOTFOUND, CWS_ECORRUPT says what is damaged, CWS_ESTORE, CWS_ECONFIG (no store with a file).
+ * Any thread. */
+CWS_API int cws_store_check(const char *store, struct cws_store_report *report,
+                            struct cws_error *err);
+
+/* Copies a store as it is at one moment to a new file, which a hub can be started on: whole, or not
+ * at all. A hub that has it open goes on. Every request in the copy gets a new epoch when a hub
+ * opens it, so that nobody takes its next events for others under the same ids. Blocks. CWS_ESYSTEM
+ * names the file (also when it is there already); else as cws_store_check. Any thread. */
+CWS_API int cws_store_backup(const char *store, const char *file, struct cws_error *err);
+
 #ifdef __cplusplus
 }
 #endif
