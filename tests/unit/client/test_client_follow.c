@@ -235,8 +235,8 @@ static void the_first_request_says_where_to_start_and_never_the_token(void **sta
   o.from = CWS_FROM_START;
   assert_start(&o, "GET /api/v1/ws/r?from=start HTTP/1.1");
   o.from = CWS_FROM_NEW;
-  o.subscriber = "a b&c";
-  assert_start(&o, "GET /api/v1/ws/r?from=new&subscriber=a%20b%26c HTTP/1.1");
+  o.subscriber = "a:b~c";
+  assert_start(&o, "GET /api/v1/ws/r?from=new&subscriber=a%3Ab~c HTTP/1.1");
   o.after = 7;
   o.epoch = "e1";
   o.subscriber = NULL;
@@ -825,6 +825,8 @@ static void bad_options_are_refused_at_once(void **state) {
   assert_int_equal(cws_follow_start(client, &o, &handlers, &s, &f, NULL), CWS_EINVAL);
   o.after = -1;
   o.subscriber = "";
+  assert_int_equal(cws_follow_start(client, &o, &handlers, &s, &f, NULL), CWS_EINVAL);
+  o.subscriber = "a b";
   assert_int_equal(cws_follow_start(client, &o, &handlers, &s, &f, NULL), CWS_EINVAL);
   assert_int_equal(cws_client_run(client), 0);
   cws_client_free(client);
