@@ -13,6 +13,10 @@
 #define SQLITE_STORE_APPLICATION_ID 0x63777331 /* "cws1" */
 #define SQLITE_STORE_READERS 4                 /* connections */
 
+/* What to do about a damaged file; docs/reliability.md has it at length. Debian 12's sqlite3 has no
+ * .recover. */
+#define SQLITE_RESCUE "rescue what is left with sqlite3 FILE .recover (or .dump)"
+
 /* ---- sqlite_conn.c: one connection and its statements ---- */
 
 struct sqlite_conn {
@@ -26,6 +30,9 @@ enum sqlite_conn_kind { SQLITE_CONN_WRITER, SQLITE_CONN_READER };
 int sqlite_conn_open(struct sqlite_conn *c, const char *path, enum sqlite_conn_kind kind,
                      struct cws_error *err);
 void sqlite_conn_close(struct sqlite_conn *c); /* fine where it is not open */
+/* Whether closing carries the log over to the file and removes it. A writer begins without: a file
+ * that is found to be damaged is left as it is, its log with it. Returns an SQLite result. */
+int sqlite_conn_checkpoint_on_close(struct sqlite_conn *c, bool on);
 /* Says what an SQLite result means: CWS_ESTORE, CWS_ECORRUPT, CWS_ENOMEM. */
 int sqlite_fail(struct sqlite_conn *c, int rc, struct cws_error *err);
 /* Runs SQL text without results. */

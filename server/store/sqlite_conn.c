@@ -30,8 +30,8 @@ int sqlite_fail(struct sqlite_conn *c, int rc, struct cws_error *err) {
   case SQLITE_NOTADB:
   case SQLITE_CONSTRAINT:
     return err_set(err, CWS_ECORRUPT,
-                   "the store '%s' is damaged (%s): keep a copy, then try: sqlite3 FILE .recover",
-                   c->path, sqlite3_errstr(rc));
+                   "the store '%s' is damaged (%s): keep a copy, then " SQLITE_RESCUE, c->path,
+                   sqlite3_errstr(rc));
   default:
     return err_set(err, CWS_ESTORE, "the store '%s': %s", c->path,
                    c->db != NULL ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
@@ -132,6 +132,10 @@ int sqlite_set_meta(struct sqlite_conn *c, const char *key, int64_t value, struc
 
 /* ---- life ---- */
 
+int sqlite_conn_checkpoint_on_close(struct sqlite_conn *c, bool on) {
+  return sqlite3_db_config(c->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on ? 0 : 1, NULL);
+}
+
 int sqlite_conn_open(struct sqlite_conn *c, const char *path, enum sqlite_conn_kind kind,
                      struct cws_error *err) {
   *c = (struct sqlite_conn){.path = path};
@@ -140,6 +144,8 @@ int sqlite_conn_open(struct sqlite_conn *c, const char *path, enum sqlite_conn_k
     rc = sqlite3_extended_result_codes(c->db, 1);
   if (rc == SQLITE_OK)
     rc = sqlite3_busy_timeout(c->db, CONN_BUSY_MS);
+  if (rc == SQLITE_OK && kind == SQLITE_CONN_WRITER)
+    rc = sqlite_conn_checkpoint_on_close(c, false);
   int code = rc == SQLITE_OK ? 0 : sqlite_fail(c, rc, err);
   if (code == 0 && kind == SQLITE_CONN_READER)
     code = sqlite_exec(c, "PRAGMA query_only=1; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY",

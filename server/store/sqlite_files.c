@@ -75,10 +75,9 @@ static int check_file(const char *path, int fd, struct cws_error *err) {
   if (st.st_size >= 512 && pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
       memcmp(head, magic, sizeof(head)) == 0)
     return 0;
-  return err_set(err, CWS_ECORRUPT,
-                 "'%s' is damaged or no store: give another path, or keep a copy and try: "
-                 "sqlite3 FILE .recover",
-                 path);
+  return err_set(
+      err, CWS_ECORRUPT,
+      "'%s' is damaged or no store: give another path, or keep a copy and " SQLITE_RESCUE, path);
 }
 
 int sqlite_files_create(const char *path, struct cws_error *err) {

@@ -135,6 +135,7 @@ int sqlite_open(const struct store_options *options, struct store_engine **out,
     engine_free(e);
     return err_set(err, code, NULL);
   }
+  sqlite_conn_checkpoint_on_close(&e->writer, true);
   sqlite3_wal_hook(e->writer.db, count_frames, e);
   e->has_ballast = sqlite_ballast_make(e->path);
   if (!e->has_ballast)

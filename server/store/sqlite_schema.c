@@ -71,10 +71,10 @@ int sqlite_schema_identify(struct sqlite_conn *c, bool *is_new, struct cws_error
   if (code == 0)
     code = sqlite_query_int(c, "SELECT count(*) FROM sqlite_master", &tables, &why);
   if (code == CWS_ECORRUPT)
-    return err_set(err, code,
-                   "'%s' is damaged or no store: give another path, or keep a copy and try: "
-                   "sqlite3 FILE .recover",
-                   c->path);
+    return err_set(
+        err, code,
+        "'%s' is damaged or no store: give another path, or keep a copy and " SQLITE_RESCUE,
+        c->path);
   if (code != 0)
     return err_set(err, code, "%s", why.message);
   *is_new = application == 0 && tables == 0;
@@ -136,6 +136,6 @@ int sqlite_schema_check(struct sqlite_conn *c, enum sqlite_check how, struct cws
   if (code != 0 || strcmp(found, "ok") == 0)
     return code;
   return err_set(err, CWS_ECORRUPT,
-                 "the store '%s' is damaged: keep a copy, then try: sqlite3 FILE .recover (%s)",
-                 c->path, found);
+                 "the store '%s' is damaged (%s): keep a copy, then " SQLITE_RESCUE, c->path,
+                 found);
 }

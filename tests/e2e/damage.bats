@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# A store that was damaged on disk: found at start, named, never touched; and what docs/reliability.md says to do about it.
+
+load ../cli/common
+
+# A store of 400 events whose hub was killed, so that a log lies beside the file.
+killed_store() {
+  start_hub
+  make_events 400 | councilws publish run --file - >/dev/null
+  stop_hub
+  index_page=$(sqlite3 "$dir/hub.db" \
+    "SELECT pageno FROM dbstat WHERE name='events_by_stream' AND pagetype='leaf' ORDER BY path LIMIT 1")
+  start_hub
+  councilws publish run last n=1 >/dev/null
+  stop_hub -KILL
+}
+
+sums() {
+  (cd "$dir" && sha256sum hub.db hub.db-wal)
+}
+
+# Refused twice with exit 65, and each byte is as before.
+expect_refused() {
+  local before
+  before=$(sums)
+  for _ in 1 2; do
+    run3 "$COUNCILWS" serve --listen 127.0.0.1:0 --store "sqlite:$dir/hub.db"
+    assert_status 65
+    assert_out ""
+    assert_err_has "'$dir/hub.db'"
+    assert_err_has "damaged"
+    assert_err_has ".recover (or .dump)"
+    [ "$(sums)" = "$before" ] || fail "the files were changed: $(sums), before: $before"
+  done
+}
+
+overwrite() {
+  head -c "$2" /dev/zero | tr '\0' '\245' |
+    dd of="$dir/hub.db" bs=1 seek="$1" conv=notrunc status=none
+}
+
+@test "a page of nonsense is found at the start after a kill; neither file nor log is changed" {
+  killed_store
+  overwrite $((4096 * 5)) 4096
+  expect_refused
+}
+
+@test "a header of nonsense is found; neither file nor log is changed" {
+  killed_store
+  overwrite 0 100
+  expect_refused
+}
+
+@test "a file that was cut in half is found; neither file nor log is changed" {
+  killed_store
+  truncate -s 16384 "$dir/hub.db"
+  expect_refused
+}
+
+@test "a text file is no store and stays what it is" {
+  echo "shopping list: milk, bread" >"$dir/hub.db"
+  : >"$dir/hub.db-wal"
+  expect_refused
+}
+
+@test "what docs/reliability.md says rescues all that is readable, and a hub goes on with it" {
+  killed_store
+  overwrite $((4096 * (index_page - 1))) 4096
+  expect_refused
+  awk '/^<!-- rescue -->/ { on = 1 } on && /^```$/ { exit } on && !/^(<!--|```)/ { print }' \
+    "$ROOT/docs/reliability.md" >"$dir/rescue.sh"
+  [ -s "$dir/rescue.sh" ] || fail "no rescue in docs/reliability.md"
+  (cd "$dir" && bash -eu rescue.sh) || fail "the rescue failed"
+  start_hub
+  run3 councilws replay run -o json
+  assert_status 0
+  [ "$(wc -l <"$dir/out")" -eq 401 ] || fail "all 401 events, as only an index was damaged"
+  run3 councilws publish run next n=2
+  assert_status 0
+  assert_out 402
+}
