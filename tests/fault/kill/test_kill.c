@@ -25,7 +25,7 @@
 #include <string.h>
 #include <time.h>
 
-#define ROUNDS 60
+#define ROUNDS 52
 
 struct world {
   struct temp_folder folder;

@@ -117,6 +117,14 @@ static void on_gap(struct cws_follow *f, int64_t from, int64_t to, const char *r
   w->gaps++;
 }
 
+static void on_watcher_state(struct cws_follow *f, enum cws_follow_state state,
+                             const struct cws_error *why, int64_t wait_ms, void *user) {
+  struct traffic_watcher *w = user;
+  (void)f, (void)wait_ms, (void)why;
+  if (state == CWS_FOLLOW_WAITING)
+    w->losses++;
+}
+
 /* The first session of a life says what the hub found on disk. */
 static void check_position(struct traffic_watcher *w, int64_t position) {
   const char *id = w->traffic->ledger->requests[w->request].id;
@@ -154,6 +162,7 @@ static void start_watcher(struct traffic *t, struct traffic_watcher *w) {
   static const struct cws_follow_handlers HANDLERS = {.size = sizeof HANDLERS,
                                                       .on_event = on_event,
                                                       .on_session = on_session,
+                                                      .on_state = on_watcher_state,
                                                       .on_gap = on_gap,
                                                       .on_end = on_watcher_end};
   struct cws_follow_options o;
@@ -182,17 +191,24 @@ static int64_t acknowledged_before(const struct traffic_watcher *w, int64_t ms) 
   return highest;
 }
 
+/* What is acknowledged by `cutoff_ms` must not be lost. */
+static void end_life(struct traffic_watcher *w, int64_t cutoff_ms) {
+  int64_t durable = acknowledged_before(w, cutoff_ms);
+  if (durable > w->floor)
+    w->floor = durable;
+  if (w->f != NULL)
+    cws_follow_end(w->f);
+  w->f = NULL;
+}
+
 void traffic_hub_died(struct traffic *t) {
-  int64_t cutoff_ms = traffic_now_ms() - POSITION_MS;
-  for (int i = 0; i < LEDGER_REQUESTS; i++) {
-    struct traffic_watcher *w = &t->fresh[i];
-    int64_t durable = acknowledged_before(w, cutoff_ms);
-    if (durable > w->floor)
-      w->floor = durable;
-    if (w->f != NULL)
-      cws_follow_end(w->f);
-    w->f = NULL;
-  }
+  for (int i = 0; i < LEDGER_REQUESTS; i++)
+    end_life(&t->fresh[i], traffic_now_ms() - POSITION_MS);
+}
+
+void traffic_hub_ended(struct traffic *t) {
+  for (int i = 0; i < LEDGER_REQUESTS; i++)
+    end_life(&t->fresh[i], INT64_MAX);
 }
 
 /* ---- life ---- */
@@ -236,6 +252,14 @@ void traffic_finish(struct traffic *t) {
 
 void traffic_turn(struct traffic *t) {
   uv_run(&t->loop, UV_RUN_ONCE);
+  if (t->hub != NULL && t->hub->pid != 0)
+    hub_process_check(t->hub);
+}
+
+void traffic_is_late(struct traffic *t, const char *condition) {
+  if (t->hub != NULL)
+    hub_process_print_log(t->hub);
+  fail_msg("not within %d ms: %s", TRAFFIC_DEADLINE_MS, condition);
 }
 
 void traffic_stop(struct traffic *t) {
@@ -252,7 +276,7 @@ bool traffic_is_settled(const struct traffic *t) {
   return true;
 }
 
-static bool have_seen_all(const struct traffic *t) {
+bool traffic_have_seen_all(const struct traffic *t) {
   for (int i = 0; i < LEDGER_REQUESTS; i++)
     if (t->steady[i].last < t->ledger->requests[i].last_known ||
         t->fresh[i].last < t->ledger->requests[i].last_known)
@@ -261,7 +285,7 @@ static bool have_seen_all(const struct traffic *t) {
 }
 
 void traffic_drain(struct traffic *t) {
-  TRAFFIC_WAIT_FOR(t, have_seen_all(t));
+  TRAFFIC_WAIT_FOR(t, traffic_have_seen_all(t));
   for (int i = 0; i < LEDGER_REQUESTS; i++) {
     cws_follow_end(t->steady[i].f);
     cws_follow_end(t->fresh[i].f);
