@@ -111,32 +111,33 @@ void address_cancel(struct address_query *query) {
     uv_cancel((uv_req_t *)&query->request); /* query_on_uv runs in either case, and frees */
 }
 
-/* A datagram socket's connect(2) looks for a way there and sends nothing. On a unix path,
- * EPROTOTYPE means that a stream socket is there. */
-static int check_sockaddr(const struct sockaddr *sa, socklen_t len) {
-  int fd = socket(sa->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+static int check_sockaddr(const struct sockaddr *sa, socklen_t len, int type) {
+  int fd = socket(sa->sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     return errno;
   int rc = connect(fd, sa, len) == 0 ? 0 : errno;
   close(fd);
-  return rc == EPROTOTYPE || rc == EAGAIN || rc == EINPROGRESS ? 0 : rc;
+  return rc;
 }
 
+/* Nothing less than connecting tells whether a socket that is bound is listened on already: a hub
+ * binds before it has opened its store. */
 static int check_unix(const char *path) {
   struct sockaddr_un sa = {.sun_family = AF_UNIX};
   strncpy(sa.sun_path, path, sizeof(sa.sun_path) - 1);
-  return check_sockaddr((struct sockaddr *)&sa, sizeof(sa));
+  return check_sockaddr((struct sockaddr *)&sa, sizeof(sa), SOCK_STREAM);
 }
 
+/* A datagram socket's connect(2) looks for a way there and sends nothing. */
 static int check_ip(const char *text, int port) {
   struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV}, *info;
   char service[8];
   snprintf(service, sizeof(service), "%d", port);
   if (getaddrinfo(text, service, &hints, &info) != 0)
     return EADDRNOTAVAIL;
-  int rc = check_sockaddr(info->ai_addr, info->ai_addrlen);
+  int rc = check_sockaddr(info->ai_addr, info->ai_addrlen, SOCK_DGRAM);
   freeaddrinfo(info);
-  return rc;
+  return rc == EAGAIN || rc == EINPROGRESS ? 0 : rc;
 }
 
 int address_check(const struct address *address, int port, struct cws_error *err) {

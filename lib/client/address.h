@@ -34,7 +34,8 @@ int address_find(struct cws_client *client, address_fn *on_done, void *user,
 /* No callback any more. NULL is fine, an ended query is not. */
 void address_cancel(struct address_query *query);
 
-/* Whether the system knows a way to that address at all; sends nothing. CWS_ECONNECT says why not.
+/* Whether the system knows a way to that address at all; sends nothing, though a unix socket is
+ * connected to for a moment. CWS_ECONNECT says why not.
  * libwebsockets 4.1.6 leaks a loop handle for each connect(2) that fails at once, so those are
  * found before. */
 int address_check(const struct address *address, int port, struct cws_error *err);

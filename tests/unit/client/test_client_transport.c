@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct seen {
@@ -171,6 +172,41 @@ static void a_unix_socket_serves_as_well(void **state) {
   assert_string_equal(host, "Host: localhost");
 }
 
+/* As a hub's is while it opens its store. libwebsockets would leave a handle on the loop for each
+ * attempt. */
+static void
+a_unix_socket_that_is_bound_but_not_listened_on_leaves_nothing_on_the_loop(void **state) {
+  (void)state;
+  struct sockaddr_un sa = {.sun_family = AF_UNIX};
+  struct seen s = {0};
+  char url[128];
+  uv_loop_t loop;
+  snprintf(sa.sun_path, sizeof(sa.sun_path), "/tmp/cws-test-%d-bound.sock", (int)getpid());
+  snprintf(url, sizeof(url), "unix:%s", sa.sun_path);
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+  assert_int_equal(uv_loop_init(&loop), 0);
+
+  struct cws_client_options co;
+  harness_options(&co, url);
+  co.uv_loop = &loop;
+  struct cws_client *client = harness_new(&co);
+  struct cws_follow_options fo;
+  cws_follow_options_init(&fo);
+  fo.request_id = "r";
+  fo.max_attempts = 3;
+  const struct cws_follow_handlers handlers = {.size = sizeof(handlers), .on_end = on_end};
+  assert_int_equal(cws_follow_start(client, &fo, &handlers, &s, NULL, NULL), 0);
+  while (s.ends == 0)
+    uv_run(&loop, UV_RUN_ONCE);
+  cws_client_free(client);
+  uv_run(&loop, UV_RUN_DEFAULT);
+  assert_int_equal(s.code, CWS_ECONNECT);
+  assert_int_equal(uv_loop_close(&loop), 0);
+  close(fd);
+  unlink(sa.sun_path);
+}
+
 static void a_name_with_several_addresses_is_tried_in_order(void **state) {
   (void)state;
   struct seen s = {0};
@@ -191,6 +227,7 @@ int main(void) {
       cmocka_unit_test(a_hub_that_speaks_no_tls_is_told_apart),
       cmocka_unit_test(a_ca_file_without_a_certificate_is_named),
       cmocka_unit_test(a_unix_socket_serves_as_well),
+      cmocka_unit_test(a_unix_socket_that_is_bound_but_not_listened_on_leaves_nothing_on_the_loop),
       cmocka_unit_test(a_name_with_several_addresses_is_tried_in_order),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
