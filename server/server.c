@@ -13,6 +13,7 @@
 
 #define TICK_MS 1000 /* see hub_tick */
 #define PING_DEFAULT_MS 30000
+#define BODIES_AT_ONCE 8 /* of the largest size, before a publish is told to come again */
 #define BYE_SPREAD_MS                                                                              \
   5000 /* watchers come back at random within this, so that the next hub is not                    \
           met by all of them at once */
@@ -145,11 +146,13 @@ static int open_sessions(struct cws_server *server) {
 
 static int open_http(struct cws_server *server) {
   const struct cws_server_options *n = &server->config.numbers;
-  static const struct http_handlers HANDLERS = {.on_request = server_on_request,
+  static const struct http_handlers HANDLERS = {.on_headers = server_on_headers,
+                                                .on_request = server_on_request,
                                                 .on_reply = server_on_reply};
   struct http_limits limits;
   http_limits_init(&limits);
   limits.max_body_bytes = (size_t)n->max_body_bytes;
+  limits.max_bodies_bytes = limits.max_body_bytes * BODIES_AT_ONCE;
   server->api = (struct api){
       .hub = server->hub,
       .auth = server->auth,

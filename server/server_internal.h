@@ -58,6 +58,7 @@ int server_worker_listen(struct server_worker *w, void *unused); /* errands */
 int server_worker_unlisten(struct server_worker *w, void *unused);
 
 /* For struct http_handlers; `user` is the server. */
+bool server_on_headers(struct http_request *r, void *user);
 void server_on_request(struct http_request *r, void *user);
 void server_on_reply(int status, void *user);
 

@@ -68,17 +68,27 @@ static bool on_accept(struct loop *loop, int fd, const struct listener *l, void 
   return true;
 }
 
-void server_on_request(struct http_request *r, void *user) {
-  struct cws_server *server = user;
+/* False: the connection is beyond a limit, and r has been answered. */
+static bool is_welcome(struct http_request *r) {
   const struct intake *in = connection_owner(http_connection(r));
-  if (in == NULL || in->refusal == 0) {
-    api_on_request(r, &server->api);
-    return;
-  }
+  if (in == NULL || in->refusal == 0)
+    return true;
   struct cws_error e = {0};
   err_set(&e, in->refusal, NULL);
   http_close_after(r);
   http_reply_error(r, &e, REFUSED_RETRY_S, NULL);
+  return false;
+}
+
+bool server_on_headers(struct http_request *r, void *user) {
+  struct cws_server *server = user;
+  return is_welcome(r) && api_on_headers(r, &server->api);
+}
+
+void server_on_request(struct http_request *r, void *user) {
+  struct cws_server *server = user;
+  if (is_welcome(r))
+    api_on_request(r, &server->api);
 }
 
 void server_on_reply(int status, void *user) {

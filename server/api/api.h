@@ -28,7 +28,10 @@ struct api {
   _Atomic bool is_draining;
 };
 
-/* For struct http_handlers: answers every request. `user` is the struct api. */
+/* For struct http_handlers; `user` is the struct api. Who may not send a body, or not there, is
+ * answered before it comes. */
+bool api_on_headers(struct http_request *r, void *user);
+/* Answers every request. */
 void api_on_request(struct http_request *r, void *user);
 
 #endif

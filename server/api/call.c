@@ -30,7 +30,7 @@ static void drop_events(struct hub_publish *p) {
   free(p->data_json);
 }
 
-static void call_free(struct call *call) {
+void call_free(struct call *call) {
   drop_events(&call->publish);
   stream_unref(call->stream);
   grants_free(call->grants);

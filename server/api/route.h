@@ -23,6 +23,10 @@ typedef void route_fn(struct call *call);
 route_fn route_publish, route_events, route_request, route_list, route_delete, route_status,
     route_live, route_ready, route_metrics;
 
+/* What can be said of a publish before its body is there. False: the call has failed. */
+bool route_publish_admits(struct call *call);
+
+void call_free(struct call *call); /* without an answer */
 /* Answers, and frees the call. */
 void call_reply(struct call *call, int status, const struct buf *body);
 /* The same with 200 and another content type. */

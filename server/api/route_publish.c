@@ -99,18 +99,11 @@ static int read_body(const struct call *call, struct batch *b, struct cws_error 
     return err_set(err, CWS_EMEDIATYPE,
                    "content-encoding: '%.32s' is not understood, send it plain", encoding);
   const char *body = http_body(call->request, &len);
-  switch (body_kind(call->request)) {
-  case BODY_NDJSON:
+  if (body_kind(call->request) == BODY_NDJSON)
     return read_lines(call->api, body, len, b, err);
-  case BODY_JSON:
-    if (len == 0)
-      return err_set(err, CWS_EBADREQUEST, "the body has no event");
-    return batch_add(b, body, len, call->api->max_event_bytes, err);
-  case BODY_OTHER:
-    break;
-  }
-  return err_set(err, CWS_EMEDIATYPE,
-                 "content-type: give application/json or application/x-ndjson");
+  if (len == 0)
+    return err_set(err, CWS_EBADREQUEST, "the body has no event");
+  return batch_add(b, body, len, call->api->max_event_bytes, err);
 }
 
 /* ---- the answer ---- */
@@ -172,8 +165,7 @@ static int check_owner(const char *owner, struct cws_error *err) {
   return 0;
 }
 
-static int check_publish(struct call *call, struct batch *b, int *retry_after_s,
-                         struct cws_error *err) {
+static int check_head(const struct call *call, struct cws_error *err) {
   struct http_request *r = call->request;
   if (atomic_load(&call->api->is_draining))
     return err_set(err, CWS_EDRAINING, NULL);
@@ -182,8 +174,26 @@ static int check_publish(struct call *call, struct batch *b, int *retry_after_s,
   int rc = check_key(http_header(r, "idempotency-key"), err);
   if (rc == 0)
     rc = check_owner(http_query(r, "owner"), err);
-  if (rc == 0)
-    rc = read_body(call, b, err);
+  if (rc == 0 && body_kind(r) == BODY_OTHER)
+    rc =
+        err_set(err, CWS_EMEDIATYPE, "content-type: give application/json or application/x-ndjson");
+  return rc;
+}
+
+bool route_publish_admits(struct call *call) {
+  static const char *const NAMES[] = {"owner", NULL};
+  struct cws_error e = {0};
+  if (!call_check_query(call, NAMES))
+    return false;
+  if (check_head(call, &e) == 0)
+    return true;
+  call_fail_with(call, &e);
+  return false;
+}
+
+static int check_body(const struct call *call, struct batch *b, int *retry_after_s,
+                      struct cws_error *err) {
+  int rc = read_body(call, b, err);
   if (rc == 0) {
     rc = quota_publish(call->api->quota, call->grants->sub, (int64_t)b->count, retry_after_s);
     if (rc != 0)
@@ -193,13 +203,12 @@ static int check_publish(struct call *call, struct batch *b, int *retry_after_s,
 }
 
 void route_publish(struct call *call) {
-  static const char *const NAMES[] = {"owner", NULL};
   struct batch b = {0};
   struct cws_error e = {0};
   int retry_after_s = 0;
-  if (!call_check_query(call, NAMES))
+  if (!route_publish_admits(call))
     return;
-  if (check_publish(call, &b, &retry_after_s, &e) != 0) {
+  if (check_body(call, &b, &retry_after_s, &e) != 0) {
     batch_finish(&b);
     call_fail_after(call, &e, retry_after_s);
     return;

@@ -13,19 +13,26 @@ struct route {
   const char *path[DEPTH + 1]; /* segments; "*" is the request_id */
   bool needs_token;
   route_fn *fn; /* NULL: the WebSocket's handshake */
+  /* Whether the body that is still to come is worth reading; false: the call has failed. NULL: the
+   * route takes none. */
+  bool (*admits_body)(struct call *call);
 };
 
 static const struct route ROUTES[] = {
-    {HTTP_M_GET, {"api", "v1", "ws", "status"}, false, route_status},
-    {HTTP_M_GET, {"api", "v1", "ws", "*"}, false, NULL},
-    {HTTP_M_POST, {"api", "v1", "requests", "*", "events"}, true, route_publish},
-    {HTTP_M_GET, {"api", "v1", "requests", "*", "events"}, true, route_events},
-    {HTTP_M_GET, {"api", "v1", "requests", "*"}, true, route_request},
-    {HTTP_M_DELETE, {"api", "v1", "requests", "*"}, true, route_delete},
-    {HTTP_M_GET, {"api", "v1", "requests"}, true, route_list},
-    {HTTP_M_GET, {"healthz", "live"}, false, route_live},
-    {HTTP_M_GET, {"healthz", "ready"}, false, route_ready},
-    {HTTP_M_GET, {"metrics"}, false, route_metrics},
+    {HTTP_M_GET, {"api", "v1", "ws", "status"}, false, route_status, NULL},
+    {HTTP_M_GET, {"api", "v1", "ws", "*"}, false, NULL, NULL},
+    {HTTP_M_POST,
+     {"api", "v1", "requests", "*", "events"},
+     true,
+     route_publish,
+     route_publish_admits},
+    {HTTP_M_GET, {"api", "v1", "requests", "*", "events"}, true, route_events, NULL},
+    {HTTP_M_GET, {"api", "v1", "requests", "*"}, true, route_request, NULL},
+    {HTTP_M_DELETE, {"api", "v1", "requests", "*"}, true, route_delete, NULL},
+    {HTTP_M_GET, {"api", "v1", "requests"}, true, route_list, NULL},
+    {HTTP_M_GET, {"healthz", "live"}, false, route_live, NULL},
+    {HTTP_M_GET, {"healthz", "ready"}, false, route_ready, NULL},
+    {HTTP_M_GET, {"metrics"}, false, route_metrics, NULL},
 };
 
 #define ROUTE_COUNT (sizeof ROUTES / sizeof ROUTES[0])
@@ -102,6 +109,10 @@ static void refuse_method(struct http_request *r) {
   buf_finish(&allow);
 }
 
+static void refuse_body(struct http_request *r) {
+  refuse(r, CWS_ETOOLARGE, "this route takes no body", NULL);
+}
+
 /* ---- origins ---- */
 
 /* A page of another origin that may: it gets to read the answer. False: refused. */
@@ -147,35 +158,67 @@ static struct call *call_new(struct api *api, struct http_request *r, const char
   return call;
 }
 
-static void run(const struct route *route, struct call *call) {
+/* Token and request_id. False: the call has failed. */
+static bool check(const struct route *route, struct call *call) {
   struct cws_error e = {0};
-  if ((route->needs_token &&
-       auth_check(call->api->auth, bearer_of(call->request), &call->grants, &e) != 0) ||
-      (call->request_id != NULL &&
-       cws_request_id_check(call->request_id, strlen(call->request_id), &e) != 0))
-    call_fail_with(call, &e);
-  else
-    route->fn(call);
+  if ((!route->needs_token ||
+       auth_check(call->api->auth, bearer_of(call->request), &call->grants, &e) == 0) &&
+      (call->request_id == NULL ||
+       cws_request_id_check(call->request_id, strlen(call->request_id), &e) == 0))
+    return true;
+  call_fail_with(call, &e);
+  return false;
 }
 
-void api_on_request(struct http_request *r, void *user) {
-  struct api *api = user;
+/* Origin, path, method. NULL: r has been answered. */
+static const struct route *enter(struct api *api, struct http_request *r) {
   bool is_other_method;
   const struct route *route = find(r, &is_other_method);
   bool is_api = http_segment(r, 0) != NULL && strcmp(http_segment(r, 0), "api") == 0;
   if (is_api && (route == NULL || route->fn != NULL) && !check_origin(api, r))
-    return;
-  if (route == NULL) {
+    return NULL;
+  if (route == NULL)
     refuse(r, CWS_EUNKNOWNROUTE, "no such route", NULL);
-  } else if (is_other_method && http_method(r) == HTTP_M_OPTIONS && is_api) {
+  else if (is_other_method && http_method(r) == HTTP_M_OPTIONS && is_api)
     answer_preflight(r);
-  } else if (is_other_method) {
+  else if (is_other_method)
     refuse_method(r);
-  } else if (route->fn == NULL) {
-    handshake_start(&api->handshake, r, request_id_of(route, r));
-  } else {
-    struct call *call = call_new(api, r, request_id_of(route, r));
-    if (call != NULL)
-      run(route, call);
+  else
+    return route;
+  return NULL;
+}
+
+bool api_on_headers(struct http_request *r, void *user) {
+  const struct route *route = enter(user, r);
+  if (route == NULL)
+    return false;
+  if (route->admits_body == NULL) {
+    refuse_body(r);
+    return false;
   }
+  struct call *call = call_new(user, r, request_id_of(route, r));
+  if (call == NULL || !check(route, call) || !route->admits_body(call))
+    return false;
+  call_free(call);
+  return true;
+}
+
+void api_on_request(struct http_request *r, void *user) {
+  struct api *api = user;
+  const struct route *route = enter(api, r);
+  size_t body_len;
+  if (route == NULL)
+    return;
+  http_body(r, &body_len);
+  if (route->admits_body == NULL && body_len > 0) {
+    refuse_body(r);
+    return;
+  }
+  if (route->fn == NULL) {
+    handshake_start(&api->handshake, r, request_id_of(route, r));
+    return;
+  }
+  struct call *call = call_new(api, r, request_id_of(route, r));
+  if (call != NULL && check(route, call))
+    route->fn(call);
 }

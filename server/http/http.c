@@ -13,9 +13,12 @@
 
 #include "server/http/http_internal.h"
 
+#define BUSY_RETRY_S 1 /* bodies come and go */
+
 void http_limits_init(struct http_limits *limits) {
   *limits = (struct http_limits){.max_header_bytes = 16 * 1024,
                                  .max_body_bytes = 16 * 1024 * 1024,
+                                 .max_bodies_bytes = 128 * 1024 * 1024,
                                  .header_timeout_ms = 10000,
                                  .body_timeout_ms = 60000,
                                  .idle_timeout_ms = 60000,
@@ -120,7 +123,7 @@ static void refuse_request(struct http_conn *conn) {
   struct cws_error e = r->refusal;
   r->keep_alive = false;
   set_state(conn, HTTP_ANSWERING);
-  http_reply_error(r, &e, 0, NULL);
+  http_reply_error(r, &e, e.code == CWS_EBUSY ? BUSY_RETRY_S : 0, NULL);
 }
 
 static void on_deadline(struct timer *timer) {
@@ -148,6 +151,30 @@ static void say_continue(struct http_conn *conn) {
     connection_write(conn->c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 }
 
+/* Whether the body is to be read. If not, the answer is the handler's, and the connection ends:
+ * what comes is thrown away. */
+static bool is_body_welcome(struct http_conn *conn) {
+  struct http_request *r = conn->request;
+  const struct http_server *server = conn->server;
+  if (server->handlers.on_headers == NULL)
+    return true;
+  bool keep_alive = r->keep_alive;
+  r->keep_alive = false;
+  set_state(conn, HTTP_ANSWERING);
+  if (!server->handlers.on_headers(r, server->user))
+    return false;
+  r->keep_alive = keep_alive;
+  buf_reset(&r->answer_headers);
+  return true;
+}
+
+static void expect_body(struct http_conn *conn) {
+  if (!is_body_welcome(conn))
+    return;
+  set_state(conn, HTTP_BODY);
+  say_continue(conn);
+}
+
 static void hand_over(struct http_conn *conn) {
   set_state(conn, HTTP_ANSWERING);
   conn->server->handlers.on_request(conn->request, conn->server->user);
@@ -169,10 +196,8 @@ static size_t feed_request(struct http_conn *conn, const char *bytes, size_t len
     return n;
   }
   bool has_headers = http_request_has_headers(conn->request);
-  if (conn->state == HTTP_HEADERS && has_headers && !conn->request->is_whole) {
-    set_state(conn, HTTP_BODY);
-    say_continue(conn);
-  }
+  if (conn->state == HTTP_HEADERS && has_headers && !conn->request->is_whole)
+    expect_body(conn);
   return n;
 }
 

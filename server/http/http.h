@@ -29,6 +29,8 @@ struct http_server;
 struct http_limits {
   size_t max_header_bytes;   /* request line and headers; 16 KiB → 431 */
   size_t max_body_bytes;     /* 413 */
+  size_t max_bodies_bytes;   /* of all requests whose body has begun and that are not answered
+                                yet, on every loop together; 128 MiB → 503 */
   int64_t header_timeout_ms; /* from the first byte to the last header; 10 s →
                                 408 */
   int64_t body_timeout_ms;   /* from there to the last body byte; 60 s → 408 */
@@ -38,6 +40,11 @@ struct http_limits {
 void http_limits_init(struct http_limits *limits);
 
 struct http_handlers {
+  /* The headers are whole, a body is still to come. True: it may, and on_request follows; what was
+   * added for the answer is forgotten. False: the request was, or will be, answered without its
+   * body, and the connection ends. NULL: every body is read. A body that came along with the
+   * headers goes to on_request at once, so that one is to check everything again. */
+  bool (*on_headers)(struct http_request *r, void *user);
   /* A whole request. The handler, or whoever it hands the request to, ends it
    * with one of http_reply*, http_upgrade; on the loop's thread. */
   void (*on_request)(struct http_request *r, void *user);
@@ -52,8 +59,8 @@ struct http_handlers {
  * when memory is out. */
 struct http_server *http_server_new(int workers, const struct http_limits *limits,
                                     const struct http_handlers *handlers, void *user);
-void http_server_free(struct http_server *server); /* after every connection has
-                                                      closed; NULL is fine */
+/* After every connection has closed and every request is answered; NULL is fine. */
+void http_server_free(struct http_server *server);
 
 /* Serves an accepted socket. Takes fd. On success *out is its connection,
  * on_close will come. */

@@ -4,6 +4,7 @@
 #define CWS_HTTP_HTTP_INTERNAL_H
 
 #include <http_parser.h>
+#include <stdatomic.h>
 
 #include "server/http/http.h"
 
@@ -44,6 +45,7 @@ enum http_chunk_edge { CHUNK_NONE, CHUNK_SIZE_OVER, CHUNK_DATA_OVER };
 /* One request; on the heap only while it is under way. */
 struct http_request {
   struct http_conn *conn; /* NULL once the connection is gone */
+  struct http_server *server;
   struct loop *loop;
   http_parser parser;
   struct buf target;  /* as it came */
@@ -89,6 +91,7 @@ struct http_server {
   struct http_handlers handlers;
   void *user;
   int workers;
+  _Atomic size_t bodies_bytes; /* of every `body` there is, see max_bodies_bytes */
   struct http_list {
     struct http_conn *first;
     size_t count;

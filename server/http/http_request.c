@@ -125,12 +125,26 @@ static int on_headers_complete(http_parser *parser) {
   return 0;
 }
 
+/* Bodies of all connections share one budget: what one request may hold times the connections there
+ * may be is more than a machine has. False: it is used up. */
+static bool take_from_budget(struct http_server *server, size_t len) {
+  if (atomic_fetch_add(&server->bodies_bytes, len) + len <= server->limits.max_bodies_bytes)
+    return true;
+  atomic_fetch_sub(&server->bodies_bytes, len);
+  return false;
+}
+
 static int on_body(http_parser *parser, const char *at, size_t len) {
   struct http_request *r = parser->data;
-  if (len > r->conn->server->limits.max_body_bytes - r->body.len)
+  if (len > r->server->limits.max_body_bytes - r->body.len)
     return refuse(r, CWS_ETOOLARGE, "the body is too large");
+  if (!take_from_budget(r->server, len))
+    return refuse(r, CWS_EBUSY, "too many bodies are under way");
   buf_add(&r->body, at, len);
-  return r->body.failed ? refuse(r, CWS_ENOMEM, "out of memory") : 0;
+  if (!r->body.failed)
+    return 0;
+  atomic_fetch_sub(&r->server->bodies_bytes, len);
+  return refuse(r, CWS_ENOMEM, "out of memory");
 }
 
 /* At the edges of chunks the parser pauses, so that the guard sees the bytes they end with. */
@@ -176,6 +190,7 @@ struct http_request *http_request_new(struct http_conn *conn) {
   if (r == NULL)
     return NULL;
   r->conn = conn;
+  r->server = conn->server;
   r->loop = connection_loop(conn->c);
   http_parser_init(&r->parser, HTTP_REQUEST);
   r->parser.data = r;
@@ -187,6 +202,7 @@ void http_request_free(struct http_request *r) {
     return;
   buf_finish(&r->target);
   buf_finish(&r->headers);
+  atomic_fetch_sub(&r->server->bodies_bytes, r->body.len);
   buf_finish(&r->body);
   buf_finish(&r->answer_headers);
   for (size_t i = 0; i < r->joined_count; i++)

@@ -28,6 +28,11 @@ static void on_request(struct http_request *r, void *user) {
     answer_with_what_came(r);
 }
 
+static bool on_headers(struct http_request *r, void *user) {
+  struct site *s = user;
+  return s->on_headers == NULL || s->on_headers(s, r);
+}
+
 static void on_close(struct connection *c, void *user) {
   struct site *s = user;
   s->closes++;
@@ -73,8 +78,10 @@ void site_hang_up(struct site *s) {
 }
 
 void site_restart(struct site *s) {
-  static const struct http_handlers handlers = {
-      .on_request = on_request, .on_close = on_close, .on_reply = on_reply};
+  static const struct http_handlers handlers = {.on_headers = on_headers,
+                                                .on_request = on_request,
+                                                .on_close = on_close,
+                                                .on_reply = on_reply};
   if (s->server != NULL)
     site_hang_up(s);
   http_server_free(s->server);

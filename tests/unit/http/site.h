@@ -17,6 +17,8 @@ struct site {
   struct http_limits limits;
   /* What the server does with a request; NULL: answers 200 with "METHOD target body". */
   void (*on_request)(struct site *s, struct http_request *r);
+  /* What it says of a request whose body is still to come; NULL: that it is welcome. */
+  bool (*on_headers)(struct site *s, struct http_request *r);
   struct http_request *held[HELD_MAX]; /* by site_hold */
   int requests, holding, closes, gone, replies, last_reply;
   /* The last answer. */
