@@ -19,6 +19,7 @@ void http_limits_init(struct http_limits *limits) {
   *limits = (struct http_limits){.max_header_bytes = 16 * 1024,
                                  .max_body_bytes = 16 * 1024 * 1024,
                                  .max_bodies_bytes = 128 * 1024 * 1024,
+                                 .small_body_bytes = 64 * 1024,
                                  .header_timeout_ms = 10000,
                                  .body_timeout_ms = 60000,
                                  .idle_timeout_ms = 60000,
@@ -225,23 +226,27 @@ static bool is_fed(struct http_conn *conn) {
   return false;
 }
 
-/* Goes on with what came behind the last request. */
+/* Goes on with what came behind the last request, once the answers before it have gone: who asks
+ * and does not read is answered no further. */
 static void feed_pending(struct http_conn *conn) {
   if (conn->is_feeding)
     return;
   conn->is_feeding = true;
-  while (conn->pending.len > 0 && conn->state < HTTP_ANSWERING) {
+  while (conn->pending.len > 0 && conn->state < HTTP_ANSWERING &&
+         connection_buffered_bytes(conn->c) == 0) {
     struct buf bytes = conn->pending;
     buf_init(&conn->pending);
     feed(conn, bytes.data, bytes.len);
     buf_finish(&bytes);
   }
-  is_fed(conn);
+  if (is_fed(conn) && conn->pending.len == 0 && conn->state < HTTP_ANSWERING)
+    connection_resume(conn->c);
 }
 
 static void on_data(struct connection *c, const char *bytes, size_t len, void *user) {
   struct http_conn *conn = user;
-  if (conn->state == HTTP_ANSWERING) { /* one read's worth is kept, then the peer waits */
+  if (conn->state == HTTP_ANSWERING || conn->pending.len > 0) { /* one read's worth is kept, then
+                                                                   the peer waits */
     buf_add(&conn->pending, bytes, len);
     connection_pause(c);
     return;
@@ -257,6 +262,8 @@ static void on_drain(struct connection *c, void *user) {
   struct http_conn *conn = user;
   if (conn->state == HTTP_CLOSING)
     close_now(conn);
+  else
+    feed_pending(conn);
 }
 
 /* ---- ends ---- */
@@ -335,7 +342,6 @@ void http_conn_answered(struct http_conn *conn, bool close) {
     return;
   }
   set_state(conn, HTTP_IDLE);
-  connection_resume(conn->c);
   feed_pending(conn);
 }
 

@@ -31,6 +31,8 @@ struct http_limits {
   size_t max_body_bytes;     /* 413 */
   size_t max_bodies_bytes;   /* of all requests whose body has begun and that are not answered
                                 yet, on every loop together; 128 MiB → 503 */
+  size_t small_body_bytes;   /* so much of each does not count there, so that a few large ones that
+                                never end keep no small ones out; 64 KiB */
   int64_t header_timeout_ms; /* from the first byte to the last header; 10 s →
                                 408 */
   int64_t body_timeout_ms;   /* from there to the last body byte; 60 s → 408 */

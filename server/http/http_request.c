@@ -126,24 +126,36 @@ static int on_headers_complete(http_parser *parser) {
 }
 
 /* Bodies of all connections share one budget: what one request may hold times the connections there
- * may be is more than a machine has. False: it is used up. */
-static bool take_from_budget(struct http_server *server, size_t len) {
-  if (atomic_fetch_add(&server->bodies_bytes, len) + len <= server->limits.max_bodies_bytes)
+ * may be is more than a machine has. This is what a body of `len` bytes takes of it. */
+static size_t price(const struct http_request *r, size_t len) {
+  size_t small = r->server->limits.small_body_bytes;
+  return len > small ? len - small : 0;
+}
+
+/* For `len` bytes more. False: it is used up. */
+static bool take_from_budget(struct http_request *r, size_t len) {
+  size_t more = price(r, r->body.len + len) - price(r, r->body.len);
+  size_t before = atomic_fetch_add(&r->server->bodies_bytes, more);
+  if (more == 0 || before + more <= r->server->limits.max_bodies_bytes)
     return true;
-  atomic_fetch_sub(&server->bodies_bytes, len);
+  atomic_fetch_sub(&r->server->bodies_bytes, more);
   return false;
+}
+
+static void give_back(struct http_request *r, size_t from, size_t to) {
+  atomic_fetch_sub(&r->server->bodies_bytes, price(r, from) - price(r, to));
 }
 
 static int on_body(http_parser *parser, const char *at, size_t len) {
   struct http_request *r = parser->data;
   if (len > r->server->limits.max_body_bytes - r->body.len)
     return refuse(r, CWS_ETOOLARGE, "the body is too large");
-  if (!take_from_budget(r->server, len))
+  if (!take_from_budget(r, len))
     return refuse(r, CWS_EBUSY, "too many bodies are under way");
   buf_add(&r->body, at, len);
   if (!r->body.failed)
     return 0;
-  atomic_fetch_sub(&r->server->bodies_bytes, len);
+  give_back(r, r->body.len + len, r->body.len);
   return refuse(r, CWS_ENOMEM, "out of memory");
 }
 
@@ -202,7 +214,7 @@ void http_request_free(struct http_request *r) {
     return;
   buf_finish(&r->target);
   buf_finish(&r->headers);
-  atomic_fetch_sub(&r->server->bodies_bytes, r->body.len);
+  give_back(r, r->body.len, 0);
   buf_finish(&r->body);
   buf_finish(&r->answer_headers);
   for (size_t i = 0; i < r->joined_count; i++)

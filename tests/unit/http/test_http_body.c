@@ -117,6 +117,7 @@ static void bodies_beyond_the_budget_are_503_until_others_are_over(void **state)
   struct site *s = *state;
   struct far_end first, second;
   s->limits.max_bodies_bytes = 100;
+  s->limits.small_body_bytes = 0;
   site_restart(s);
   begin_body(&first, s, 60, 50);
   begin_body(&second, s, 60, 45);
@@ -139,6 +140,19 @@ static void bodies_beyond_the_budget_are_503_until_others_are_over(void **state)
   far_free(&second);
 }
 
+static void small_bodies_are_outside_the_budget(void **state) {
+  struct site *s = *state;
+  struct far_end hog;
+  s->limits.max_bodies_bytes = 40;
+  s->limits.small_body_bytes = 10;
+  site_restart(s);
+  begin_body(&hog, s, 60, 50);
+  assert_int_equal(ask(s, POST "Content-Length: 10\r\n\r\n0123456789"), 200);
+  assert_int_equal(ask(s, POST "Content-Length: 11\r\n\r\n0123456789x"), 503);
+  assert_ends(s);
+  far_free(&hog);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       SITE(who_is_refused_by_the_headers_is_told_before_the_body_comes),
@@ -148,6 +162,7 @@ int main(void) {
       SITE(a_body_that_came_with_its_headers_needs_no_asking),
       SITE(the_refusal_may_come_later),
       SITE(who_is_gone_before_the_refusal_is_let_go),
+      SITE(small_bodies_are_outside_the_budget),
       SITE(bodies_beyond_the_budget_are_503_until_others_are_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,31 @@ static void a_thousand_pipelined_requests_are_answered(void **state) {
 }
 
 /* What a client sends while its request is answered is not all taken into memory. */
+static void answer_at_length(struct site *s, struct http_request *r) {
+  enum { LEN = 4 << 20 };
+  char *bytes = calloc(1, LEN);
+  (void)s;
+  http_reply_json(r, 200, bytes, LEN);
+  free(bytes);
+}
+
+/* Else a packet of small requests would make the hub hold a large answer to each. */
+static void who_asks_ahead_and_does_not_read_is_answered_no_further(void **state) {
+  struct site *s = *state;
+  s->on_request = answer_at_length;
+  for (int i = 0; i < 20; i++)
+    say(s, GET("/a"));
+  site_settle(s);
+  assert_int_equal(s->requests, 1);
+  for (int i = 1; i <= 20; i++) {
+    take_answer(s);
+    assert_int_equal(s->body.len, 4 << 20);
+    assert_in_range(s->requests, i, i + 1);
+  }
+  s->on_request = NULL;
+  assert_goes_on(s);
+}
+
 static void who_sends_while_being_answered_has_to_wait(void **state) {
   struct site *s = *state;
   enum { MUCH = 4 << 20 };
@@ -336,6 +361,7 @@ int main(void) {
       SITE(pipelined_requests_are_handed_on_one_at_a_time),
       SITE(a_request_split_over_what_waits_is_whole),
       SITE(a_thousand_pipelined_requests_are_answered),
+      SITE(who_asks_ahead_and_does_not_read_is_answered_no_further),
       SITE(who_sends_while_being_answered_has_to_wait),
       SITE(a_last_answer_is_sent_whole_however_slowly_it_is_read),
       SITE(an_answer_is_sent_whole_however_slowly_it_is_read),
