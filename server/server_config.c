@@ -11,7 +11,8 @@
 #define MINUTE_MS ((int64_t)60 * 1000)
 #define WORKERS_MAX 1024
 #define SPARE_DESCRIPTORS 64 /* the store's files, logs, name look-ups, the embedder's own */
-#define SPARE_PER_WORKER 16  /* a loop's own, a share of connections that are refused politely */
+#define SPARE_PER_WORKER                                                                           \
+  32 /* a loop's own, and connections beyond the limit, see server_worker.c */
 #define CONNECTIONS_MIN 64
 #define EVENT_BYTES_MAX (64 * 1024 * 1024)
 #define BODY_BYTES_MAX (1024 * 1024 * 1024)

@@ -42,6 +42,7 @@ struct server_worker {
   pthread_t thread;
   bool is_running;
   int refused; /* connections beyond a limit that still wait for their answer */
+  int cut;     /* and those that get none, until they have closed */
 };
 
 int server_worker_open(struct server_worker *w, struct cws_server *server, int index,

@@ -9,6 +9,7 @@
 #include "server/server_internal.h"
 
 #define REFUSED_MAX 8 /* connections of a worker that wait for their 429; more are cut */
+#define CUT_MAX 8     /* before it accepts no more until they have closed */
 #define REFUSED_RETRY_S 5
 
 /* What is known of one accepted socket, whatever it speaks. */
@@ -16,6 +17,7 @@ struct intake {
   struct server_worker *worker;
   struct quota_hold hold;
   int refusal; /* the code of the limit it is beyond; 0: it is welcome */
+  bool is_cut; /* it is beyond a limit, and so are REFUSED_MAX before it */
 };
 
 /* ---- accepting ---- */
@@ -28,12 +30,22 @@ static void count_connection(struct cws_server *server, int n) {
   pthread_mutex_unlock(&server->mutex);
 }
 
+/* A storm must not find more descriptors in use than the limit lets in and a few. */
+static void resume_accepting(struct server_worker *w) {
+  for (size_t i = 0; i < w->server->config.address_count; i++) {
+    if (w->server->listeners[i] != NULL)
+      listener_resume(w->server->listeners[i], w->loop);
+  }
+}
+
 static void on_gone(void *owner) {
   struct intake *in = owner;
   struct server_worker *w = in->worker;
   quota_release(&in->hold);
   if (in->refusal != 0)
     w->refused--;
+  if (in->is_cut && w->cut-- == CUT_MAX)
+    resume_accepting(w);
   free(in);
   count_connection(w->server, -1);
 }
@@ -49,8 +61,11 @@ static void admit(struct server_worker *w, struct intake *in, struct connection 
     return;
   }
   metrics_add(&server->metrics.connections_refused, 1);
-  if (w->refused++ >= REFUSED_MAX)
-    connection_abort(c);
+  in->is_cut = w->refused++ >= REFUSED_MAX;
+  if (!in->is_cut)
+    return;
+  w->cut++;
+  connection_abort(c);
 }
 
 static bool on_accept(struct loop *loop, int fd, const struct listener *l, void *user) {
@@ -65,7 +80,7 @@ static bool on_accept(struct loop *loop, int fd, const struct listener *l, void 
     admit(w, in, c);
   else
     connection_abort(c);
-  return true;
+  return w->cut < CUT_MAX;
 }
 
 /* False: the connection is beyond a limit, and r has been answered. */

@@ -17,6 +17,7 @@
 #define BACKLOG 4096
 #define ACCEPT_BURST 64 /* a turn, so that a storm of connects does not starve those who are in */
 #define RETRY_MS 100    /* after the descriptor limit */
+#define TELL_MS 60000   /* between two words about it */
 
 /*
  * IDLE       not started, or stopped.
@@ -33,7 +34,7 @@ struct acceptor {
   struct loop *loop;
   int fd;
   enum accept_state state;
-  bool has_told; /* about the descriptor limit, since it last accepted */
+  uint64_t told_ms; /* about the descriptor limit, by the loop's clock; 0: never */
   listener_accept_fn *fn;
   void *user;
 };
@@ -222,17 +223,18 @@ static void set_state(struct acceptor *a, enum accept_state state) {
 }
 
 static void pause_at_limit(struct acceptor *a) {
-  if (!a->has_told)
+  uint64_t now = uv_now(loop_uv(a->loop));
+  if (a->told_ms == 0 || now - a->told_ms >= TELL_MS) {
     log_warn(loop_log(a->loop), "out of descriptors: %s stops accepting until connections end",
              a->listener->bound);
-  a->has_told = true;
+    a->told_ms = now;
+  }
   set_state(a, ACCEPT_PAUSED);
   uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
 }
 
 static void accept_one(struct acceptor *a, int fd) {
   int on = 1;
-  a->has_told = false;
   if (listener_is_tcp(a->listener))
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (!a->fn(a->loop, fd, a->listener, a->user))
