@@ -232,7 +232,7 @@ static int parse_argv(const struct command *command, struct options *o, int argc
   if (code == 0) {
     fill_getopt(o, longs, shorts);
     opterr = 0;
-    optind = 1;
+    optind = 0; /* from anew, even where an earlier one was left in the middle of an argument */
     int opt;
     while (code == 0 && (opt = getopt_long(argc, argv, shorts, longs, NULL)) != -1)
       code = take_option(command, o, opt, argv);

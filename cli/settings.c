@@ -144,8 +144,16 @@ static int apply_file(struct options *o, const char *path, bool must_exist) {
   size_t size = 0;
   unsigned number = 0;
   int code = 0;
-  while (code == 0 && getline(&line, &size, f) >= 0)
-    code = apply_line(o, path, ++number, line);
+  ssize_t len;
+  while (code == 0 && (len = getline(&line, &size, f)) >= 0) {
+    number++;
+    if (strlen(line) == (size_t)len) {
+      code = apply_line(o, path, number, line);
+    } else { /* what is behind it would be dropped in silence */
+      talk_error("%s:%u: a NUL byte", path, number);
+      code = EXIT_CONFIG;
+    }
+  }
   if (code == 0 && ferror(f)) {
     talk_error("cannot read '%s': %s", path, strerror(errno));
     code = EXIT_CONFIG;

@@ -40,6 +40,14 @@ bool http_guard_name(const char *name, size_t len) {
   return memchr(name, ' ', len) == NULL;
 }
 
+bool http_guard_value(const char *value, size_t len) { /* RFC 9110, section 5.5 */
+  for (size_t i = 0; i < len; i++) {
+    if (((unsigned char)value[i] < ' ' && value[i] != '\t') || value[i] == 0x7f)
+      return false;
+  }
+  return true;
+}
+
 bool http_guard_target(const char *target, size_t len) {
   for (size_t i = 0; i < len; i++) {
     if (target[i] <= ' ' || target[i] > '~')

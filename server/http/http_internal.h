@@ -111,6 +111,7 @@ int http_request_target(struct http_request *r);
 /* http_guard.c: false for what is to be refused. */
 bool http_guard_lines(enum http_guard *guard, const char *bytes, size_t len);
 bool http_guard_name(const char *name, size_t len);
+bool http_guard_value(const char *value, size_t len);
 bool http_guard_target(const char *target, size_t len);
 bool http_guard_chunk(enum http_chunk_edge edge, char last_but_one, char last);
 

@@ -53,6 +53,8 @@ static int on_header_field(http_parser *parser, const char *at, size_t len) {
 
 static int on_header_value(http_parser *parser, const char *at, size_t len) {
   struct http_request *r = parser->data;
+  if (!http_guard_value(at, len)) /* a NUL would end the value, and begin another header */
+    return refuse(r, CWS_EBADREQUEST, "a control byte in a header's value");
   if (r->is_in_trailers)
     return count_header(r, len);
   if (!r->is_in_value) {

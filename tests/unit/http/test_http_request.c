@@ -197,6 +197,16 @@ static void a_zero_byte_is_refused(void **state) {
   assert_error(s, 400, "bad_request");
 }
 
+/* The parser lets it through there; the value would end, and "a: b" become a header. */
+static void a_zero_byte_that_begins_a_value_is_refused(void **state) {
+  struct site *s = *state;
+  static const char bad[] = "GET / HTTP/1.1\r\nHost: h\r\nX:\0a\r\nY: b\r\n\r\n";
+  say_bytes(s, bad, sizeof bad - 1);
+  take_answer(s);
+  assert_error(s, 400, "bad_request");
+  assert_int_equal(s->requests, 0);
+}
+
 static void one_host_is_required(void **state) {
   static const char *const bad[] = {
       "GET / HTTP/1.1\r\n\r\n",
@@ -362,6 +372,7 @@ int main(void) {
       SITE(encodings_other_than_chunked_are_refused),
       SITE(chunks_that_are_framed_wrongly_are_refused),
       SITE(lines_that_are_none_are_refused),
+      SITE(a_zero_byte_that_begins_a_value_is_refused),
       SITE(blanks_where_there_must_be_none_are_refused),
       SITE(a_zero_byte_is_refused),
       SITE(one_host_is_required),
