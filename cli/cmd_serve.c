@@ -14,6 +14,7 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/notify.h"
 #include "cli/out.h"
 #include "cli/secret.h"
 #include "cli/store_path.h"
@@ -22,7 +23,7 @@
 static const struct option_spec OPTIONS[] = {
     {"listen", 0, OPTION_LIST, "ADDR", "127.0.0.1:8765", NULL, true,
      "ADDR:PORT, [v6]:PORT, :PORT, unix:PATH or fd:N; port 0 takes a free one (may be given "
-     "again)"},
+     "again); else the sockets that systemd hands over, if any"},
     STORE_OPTION,
     {"check-store", 0, OPTION_FLAG, NULL, NULL, NULL, false,
      "look through the store, say what was found, and end"},
@@ -130,6 +131,8 @@ static int read_options(struct serve *s, const struct options *o) {
   struct cws_server_options *c = &s->server;
   cws_server_options_init(c);
   c->listen = options_list(o, "listen");
+  if (!options_is_given(o, "listen") && notify_inherited() != NULL)
+    c->listen = notify_inherited();
   c->durability_normal = strcmp(options_string(o, "durability"), "normal") == 0;
   c->issuer = options_string(o, "issuer");
   c->audience = options_string(o, "audience");
@@ -193,6 +196,7 @@ static void *end_at_second_signal(void *arg) {
 
 static int drain(struct cws_server *server, sigset_t *set) {
   pthread_t second;
+  notify_stopping();
   bool is_watched = pthread_create(&second, NULL, end_at_second_signal, set) == 0;
   struct cws_error err = {0};
   int rc = cws_server_drain(server, &err);
@@ -210,10 +214,13 @@ static int serve_until_signal(struct cws_server *server, const struct options *o
     int number = 0;
     if (sigwait(set, &number) != 0)
       continue;
-    if (number == SIGHUP)
+    if (number == SIGHUP) {
+      notify_reloading();
       reload(server, o);
-    else
+      notify_ready();
+    } else {
       return drain(server, set);
+    }
   }
 }
 
@@ -272,8 +279,10 @@ static int run_serve(const struct options *o) {
   } else {
     code = print_urls(server);
     talk_set_log(s.server.log);
-    if (code == 0)
+    if (code == 0) {
+      notify_ready();
       code = serve_until_signal(server, o, &set);
+    }
     talk_set_log(NULL);
   }
   cws_server_free(server);

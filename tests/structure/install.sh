@@ -35,3 +35,7 @@ cmake --build "$dir/project/build" >/dev/null
 says_usage "$dir/project/build/follow"
 
 LD_LIBRARY_PATH=$lib "$dir/usr/bin/councilws" --version
+
+# The systemd units; the service starts the command that was configured.
+grep -q '^ExecStart=/.*/bin/councilws serve$' "$dir/usr/lib/systemd/system/councilws.service"
+test -f "$dir/usr/lib/systemd/system/councilws.socket"
