@@ -64,15 +64,19 @@ static bool check(struct watcher *w) {
     w->epoch_changes++;
     w->is_stale = w->is_reading;
   }
-  if (w->position < info.first_id - 1)
+  if (w->position < info.first_id - 1 &&
+      !w->is_reading) /* the page may have been read before the trim */
     w->position = info.first_id - 1;
   return true;
 }
 
 static void take_page(struct watcher *w, const struct hub_page *page) {
   assert_int_equal(page->code, 0);
-  if (page->last_id == page->after)
-    return; /* gone; a wake will come */
+  if (page->last_id == page->after) { /* trimmed, or gone: then a wake will come */
+    if (check(w) && w->position != page->after)
+      pump(w);
+    return;
+  }
   assert_string_equal(page->epoch, w->epoch);
   if (page->first_id > w->position + 1)
     w->position = page->first_id - 1;
