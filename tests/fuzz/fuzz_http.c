@@ -181,7 +181,8 @@ static void check_answers(const struct trace *t, const struct buf *received) {
 }
 
 static void run(struct trace *t, int mode, const char *bytes, size_t len, size_t step) {
-  static const struct http_handlers handlers = {on_request, on_close, on_reply};
+  static const struct http_handlers handlers = {
+      .on_request = on_request, .on_close = on_close, .on_reply = on_reply};
   struct http_limits limits;
   struct connection *c = NULL;
   memset(t, 0, sizeof *t);
