@@ -200,6 +200,9 @@ int runner_report(const struct runner *r, const char *subject, const struct cws_
 bool runner_lost(struct runner *r, int *attempts, const char *subject, const struct cws_error *why,
                  int64_t wait_ms) {
   ++*attempts;
+  /* Somebody was there: what comes and goes is worth waiting for. */
+  if (why->code != CWS_ECONNECT && why->code != CWS_EHOST && why->code != CWS_ETIMEOUT)
+    r->was_reached = true;
   if (!r->was_reached && *attempts >= RUNNER_ATTEMPTS)
     return false;
   talk("%s: %s; next attempt in %.1f s", subject, why->message, (double)wait_ms / 1000);
