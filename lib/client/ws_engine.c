@@ -12,6 +12,7 @@
 #include "lib/client/ws.h"
 #include "lib/core/err.h"
 #include "lib/core/protocol.h"
+#include "lib/event/event_fd.h"
 #include <stdlib.h>
 
 #define ENGINE_RX_BYTES 65536
@@ -71,8 +72,10 @@ void ws_engine_kill(struct ws_engine *engine, struct lws *wsi) {
 static void engine_on_turn(void *arg) {
   struct ws_engine *engine = arg;
   struct cws_client *client = engine->client;
-  if (engine->end_turns == ENGINE_END_TURNS)
+  if (engine->end_turns == ENGINE_END_TURNS) {
     lws_context_destroy(engine->context);
+    event_fd_hold(client->loop, engine->event_fd);
+  }
   if (engine->end_turns-- > 0) {
     timer_start(engine->end_timer, 1); /* 0 would run in this same turn */
     return;
@@ -109,6 +112,7 @@ static struct ws_engine *engine_new(struct cws_client *client, struct cws_error 
     err_set(err, CWS_ESYSTEM, "libwebsockets cannot start; is its libuv plugin installed");
     return NULL;
   }
+  engine->event_fd = event_fd_find(client->loop);
   client_hold(client);
   return engine;
 }

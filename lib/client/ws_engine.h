@@ -10,7 +10,8 @@ struct cws_client;
 
 struct ws_engine {
   struct cws_client *client;
-  struct lws_context *context; /* libwebsockets sets it to NULL when it has really gone */
+  struct lws_context *context;
+  int event_fd; /* of the context */ /* libwebsockets sets it to NULL when it has really gone */
   struct timer *end_timer;
   int end_turns;
   int depth; /* of libwebsockets callbacks on the stack */

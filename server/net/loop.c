@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/core/err.h"
+#include "lib/event/event_fd.h"
 #include "server/net/loop_internal.h"
 #include "server/net/tls_files.h"
 
@@ -107,6 +108,7 @@ static int make_context(struct loop *loop, struct cws_error *err) {
   if (loop->context == NULL)
     return err_set(err, CWS_ESYSTEM,
                    "libwebsockets cannot start; is the package libwebsockets-evlib-uv installed?");
+  loop->event_fd = event_fd_find(&loop->uv);
   return 0;
 }
 
@@ -231,8 +233,10 @@ void loop_free(struct loop *loop) {
   close_connections(loop);
   if (loop->mailbox != NULL)
     mailbox_close(loop->mailbox);
-  if (loop->context != NULL)
+  if (loop->context != NULL) {
     lws_context_destroy(loop->context);
+    event_fd_hold(&loop->uv, loop->event_fd);
+  }
   if (loop->stop.data != NULL)
     close_handles(loop);
   uv_run(&loop->uv, UV_RUN_DEFAULT);

@@ -15,6 +15,7 @@ struct loop {
   uv_timer_t tick;
   uv_async_t stop;
   struct lws_context *context;
+  int event_fd;                  /* of the context */
   struct lws_vhost *plain, *tls; /* tls NULL where there is none */
   struct ssl_ctx_st *tls_ctx;    /* libwebsockets', of tls */
   struct ssl_ctx_st *no_client;  /* an empty SSL_CTX, with tls only: see make_no_client */

@@ -7,9 +7,10 @@ cd "$1"
 allowed() {
   case $1 in
   lib/core) rule="" ;;
-  lib/client) rule="lib/core" ;;
+  lib/event) rule="" ;;
+  lib/client) rule="lib/core lib/event" ;;
   server/base) rule="lib/core" ;;
-  server/net) rule="lib/core server/base" ;;
+  server/net) rule="lib/core lib/event server/base" ;;
   server/store) rule="lib/core server/base" ;;
   server/auth) rule="lib/core server/base" ;;
   server/hub) rule="lib/core server/base server/store" ;;
@@ -31,7 +32,7 @@ owned() {
   sqlite3.h) owners="server/store" ;;
   http_parser.h) owners="server/http" ;;
   jose/*) owners="lib/core" ;;
-  uv.h) owners="server/net lib/client cli" ;;
+  uv.h) owners="server/net lib/client lib/event cli" ;;
   esac
 }
 
@@ -44,7 +45,7 @@ bad() {
 
 # Every include as "FILE KIND TARGET"; one process for all files.
 includes() {
-  find lib/core lib/client server cli \( -name '*.c' -o -name '*.h' \) -print0 | sort -z | xargs -0 awk '
+  find lib/core lib/event lib/client server cli \( -name '*.c' -o -name '*.h' \) -print0 | sort -z | xargs -0 awk '
     /^#include "/ { split($0, part, "\""); print FILENAME, "quoted", part[2] }
     /^#include </ { split($0, part, /[<>]/); print FILENAME, "angled", part[2] }'
 }
