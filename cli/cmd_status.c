@@ -90,7 +90,9 @@ static void show_request(const json_t *answer) {
   out_style(status_style(status));
   out_printf("%s\n", status);
   out_style(OUT_PLAIN);
-  line("stage", "%s, %lld %%", text_of(answer, "stage"), number_of(answer, "progress"));
+  const char *stage = text_of(answer, "stage");
+  line("stage", "%s, %lld %%", stage[0] != '\0' ? stage : "none yet",
+       number_of(answer, "progress"));
   line("events", "%lld (%lld to %lld), %lld bytes", number_of(answer, "count"),
        number_of(answer, "first_message_id"), number_of(answer, "last_message_id"),
        number_of(answer, "bytes"));

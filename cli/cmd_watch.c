@@ -25,6 +25,8 @@ struct watched {
   struct cws_call *call;     /* a question under way, or NULL */
   bool is_done;              /* its end has been decided */
   bool is_lost;              /* the connection is, at the moment */
+  bool has_past_end;         /* past_code is that of an ending from before */
+  int past_code;
   int attempts;
   int64_t count;
 };
@@ -120,6 +122,39 @@ static void on_gap(struct cws_follow *f, int64_t from, int64_t to, const char *r
 
 /* ---- the backlog is through: has it ended already? ---- */
 
+static void on_past_event(const struct cws_event *event, void *user) {
+  struct watched *w = user;
+  if (!w->has_past_end)
+    w->has_past_end = ending_reached(&w->watch->ending, event, &w->past_code);
+}
+
+static void on_past_events(const struct cws_error *why, const char *json, size_t len, void *user) {
+  (void)json;
+  (void)len;
+  struct watched *w = user;
+  w->call = NULL;
+  if (w->is_done)
+    return;
+  if (why != NULL) {
+    end_one(w, runner_report(&w->watch->runner, w->request_id, why));
+    return;
+  }
+  if (!w->has_past_end)
+    talk_error("%s: --exit-from: the ending event is gone", w->request_id);
+  end_one(w, w->has_past_end ? w->past_code : EXIT_GAP);
+}
+
+/* Its ending event was acknowledged before and does not come again; --exit-from needs its data. */
+static void read_past_end(struct watched *w) {
+  struct cws_read_options o;
+  cws_read_options_init(&o);
+  o.request_id = w->request_id;
+  o.types = "final_response,error";
+  struct cws_error err = {0};
+  if (cws_read(w->watch->runner.client, &o, on_past_event, on_past_events, w, &w->call, &err) != 0)
+    end_one(w, runner_report(&w->watch->runner, w->request_id, &err));
+}
+
 static void on_already(const struct cws_error *why, const char *json, size_t len, void *user) {
   struct watched *w = user;
   w->call = NULL;
@@ -129,7 +164,10 @@ static void on_already(const struct cws_error *why, const char *json, size_t len
   const char *status = json_string_value(json_object_get(answer, "status"));
   if (status != NULL && (strcmp(status, "completed") == 0 || strcmp(status, "failed") == 0)) {
     talk("%s: had already ended (%s)", w->request_id, status);
-    end_one(w, ending_of_status(&w->watch->ending, status));
+    if (ending_needs_event(&w->watch->ending))
+      read_past_end(w);
+    else
+      end_one(w, ending_of_status(&w->watch->ending, status));
   }
   json_decref(answer);
 }

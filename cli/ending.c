@@ -84,6 +84,10 @@ bool ending_reached(const struct ending *e, const struct cws_event *event, int *
   return reached;
 }
 
+bool ending_needs_event(const struct ending *e) {
+  return e->until[0] == NULL && e->exit_from != NULL;
+}
+
 int ending_of_status(const struct ending *e, const char *status) {
   if (e->until[0] != NULL)
     return EXIT_ENDED;

@@ -29,11 +29,7 @@ static int print_version(void) {
   return out_flush();
 }
 
-static void apply_common(const struct options *o) {
-  if (options_flag(o, "quiet"))
-    talk_set_level(TALK_QUIET);
-  else if (options_flag(o, "verbose"))
-    talk_set_level(TALK_VERBOSE);
+static void apply_color(const struct options *o) {
   const char *color = options_string(o, "color");
   out_set_color(strcmp(color, "always") == 0  ? OUT_COLOR_ALWAYS
                 : strcmp(color, "never") == 0 ? OUT_COLOR_NEVER
@@ -45,7 +41,7 @@ static int run_command(const struct command *command, int argc, char **argv) {
   int code = options_parse(command, argc, argv, &options);
   if (code != 0)
     return code;
-  apply_common(options);
+  apply_color(options);
   if (options_flag(options, "help")) {
     help_command(command);
     code = out_flush();

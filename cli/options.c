@@ -275,6 +275,14 @@ static int apply_defaults(struct options *o) {
   return 0;
 }
 
+/* Before the configuration file is read, which -v tells of. */
+static void apply_talk(const struct options *o) {
+  if (options_flag(o, "quiet"))
+    talk_set_level(TALK_QUIET);
+  else if (options_flag(o, "verbose"))
+    talk_set_level(TALK_VERBOSE);
+}
+
 int options_parse(const struct command *command, int argc, char **argv, struct options **out) {
   struct options *o = options_new(command);
   if (o == NULL)
@@ -283,6 +291,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct o
   o->argc = argc;
   o->argv = argv;
   int code = parse_argv(command, o, argc, argv);
+  apply_talk(o);
   bool only_talks = code == 0 && (options_flag(o, "help") || options_flag(o, "version"));
   if (code == 0 && !only_talks)
     code = check_arg_count(command, o);
