@@ -109,18 +109,26 @@ static void visit_next(struct hub_query_state *st) {
 /* On the writer's thread. */
 static void remove_done(struct store_remove *remove) {
   struct hub_query_state *st = CONTAINER_OF(remove, struct hub_query_state, remove);
-  struct buf *b = &st->query->json;
   st->query->error = remove->error;
-  buf_add_str(b, "{\"request_id\":");
-  buf_add_json_str(b, st->request_id, strlen(st->request_id));
-  buf_add_str(b, ",\"deleted\":true}");
   query_answer(st, remove->code);
 }
 
+/* The answer is written first: once the request is gone, memory must not be what is missing. */
 static int query_delete(struct hub_query_state *st) {
+  struct buf *b = &st->query->json;
+  buf_add_str(b, "{\"request_id\":");
+  buf_add_json_str(b, st->request_id, strlen(st->request_id));
+  buf_add_str(b, ",\"deleted\":true}");
+  if (b->failed) {
+    buf_finish(b);
+    return CWS_ENOMEM;
+  }
   st->remove.request_id = st->request_id;
   st->remove.done = remove_done;
-  return store_remove(st->hub->store, &st->remove);
+  int code = store_remove(st->hub->store, &st->remove);
+  if (code)
+    buf_finish(b);
+  return code;
 }
 
 /* ---- the question ---- */

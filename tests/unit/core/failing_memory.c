@@ -2,6 +2,7 @@
 #include "tests/unit/core/failing_memory.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,15 +14,16 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 char *__wrap_strdup(const char *s);
 
-static bool is_armed, has_failed;
-static size_t left;
+static atomic_bool is_armed, has_failed;
+static atomic_size_t left; /* of whatever thread asks first */
 
 static bool fails(void) {
-  if (!is_armed || has_failed)
+  if (!atomic_load(&is_armed) || atomic_load(&has_failed))
     return false;
-  has_failed = left == 0;
-  left -= left > 0;
-  return has_failed;
+  bool is_it = atomic_fetch_sub(&left, 1) == 0;
+  if (is_it)
+    atomic_store(&has_failed, true);
+  return is_it;
 }
 
 void *__wrap_malloc(size_t size) {
