@@ -88,8 +88,10 @@ static void help_exit_codes(void) {
 void help_overview(void) {
   out_printf("usage: councilws COMMAND [OPTION …] [ARGUMENT …]\n\n"
              "A hub for the events of long multi-agent runs.\n\nCommands:\n");
-  for (const struct command *const *c = COMMANDS; *c != NULL; c++)
-    out_printf("  %-10s %s\n", (*c)->name, (*c)->summary);
+  for (const struct command *const *c = COMMANDS; *c != NULL; c++) {
+    out_printf("  %-10s ", (*c)->name);
+    wrapped((*c)->summary, 13, 13);
+  }
   help_exit_codes();
   out_write("\n", 1);
   wrapped("Settings: an option, then its variable (--url is COUNCILWS_URL), then the configuration "
