@@ -336,5 +336,6 @@ void traffic_check_stored(struct traffic *t, bool is_settled) {
       fail_msg("cws_read: %s", err.message);
     TRAFFIC_WAIT_FOR(t, r.is_done);
     ledger_check(t->ledger, i, r.first, r.last, is_settled);
+    t->first_stored[i] = r.first;
   }
 }

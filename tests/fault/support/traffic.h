@@ -50,10 +50,10 @@ struct traffic {
   struct hub_process *hub; /* NULL: it runs in this process */
   struct traffic_publisher publishers[TRAFFIC_PUBLISHERS];
   struct traffic_watcher steady[LEDGER_REQUESTS], fresh[LEDGER_REQUESTS];
-  int64_t acknowledged; /* publishes answered */
-  int open;             /* publishers and watchers whose on_end has not come */
+  int64_t acknowledged;                  /* publishes answered */
+  int open;                              /* publishers and watchers whose on_end has not come */
+  int64_t first_stored[LEDGER_REQUESTS]; /* as of traffic_check_stored */
   bool is_stopping;
-  bool reading_done;
 };
 
 void traffic_init(struct traffic *t, struct ledger *ledger, struct hub_process *hub,
