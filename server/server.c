@@ -339,10 +339,10 @@ static int drain_all(struct cws_server *server, struct cws_error *err) {
   atomic_store(&server->api.is_draining, true);
   for (int i = 0; i < server->worker_count; i++)
     server_worker_ask(&server->workers[i], server_worker_unlisten, NULL);
-  for (size_t i = 0; i < server->config.address_count; i++)
-    listener_close(server->listeners[i]);
   for (int i = 0; i < server->worker_count; i++)
     server_worker_ask(&server->workers[i], drain_worker, NULL);
+  for (size_t i = 0; i < server->config.address_count; i++)
+    listener_close(server->listeners[i]); /* whoever sees it closed finds a hub that drains */
   int64_t left = wait_for_connections(server);
   hub_flush(server->hub);
   if (left == 0)
