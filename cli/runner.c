@@ -203,7 +203,10 @@ bool runner_lost(struct runner *r, int *attempts, const char *subject, const str
   /* Somebody was there: what comes and goes is worth waiting for. */
   if (why->code != CWS_ECONNECT && why->code != CWS_EHOST && why->code != CWS_ETIMEOUT)
     r->was_reached = true;
-  if (!r->was_reached && *attempts >= RUNNER_ATTEMPTS)
+  if (r->first_loss_ms == 0)
+    r->first_loss_ms = uv_now(r->loop);
+  bool was_patient = uv_now(r->loop) - r->first_loss_ms >= RUNNER_PATIENCE_MS;
+  if (!r->was_reached && *attempts >= RUNNER_ATTEMPTS && was_patient)
     return false;
   talk("%s: %s; next attempt in %.1f s", subject, why->message, (double)wait_ms / 1000);
   return true;

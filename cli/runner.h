@@ -11,7 +11,8 @@
 
 #include "cli/options.h"
 
-#define RUNNER_ATTEMPTS 5 /* to reach a hub that was never reached; about 8 s */
+#define RUNNER_ATTEMPTS 5       /* at least, to reach a hub that was never reached */
+#define RUNNER_PATIENCE_MS 5000 /* and for so long: a hub that restarts is back by then */
 
 struct runner {
   struct cws_client *client;
@@ -21,7 +22,8 @@ struct runner {
   char *token; /* given by file or variable */
   const char *token_file;
   bool signs_itself;
-  bool was_reached; /* the hub answered once */
+  bool was_reached;       /* the hub answered once */
+  uint64_t first_loss_ms; /* on the loop's clock; 0: none yet */
   int signals;
   int exit_code; /* -1: not decided */
   /* How the command ends early: flush and end what is under way. Not called twice. NULL: stop at
@@ -44,7 +46,7 @@ void runner_finish(struct runner *r, int exit_code);
 /* Says what went wrong, with a hint where there is one; returns its exit code. */
 int runner_report(const struct runner *r, const char *subject, const struct cws_error *why);
 /* For on_state callbacks: one line of talk for each loss. False when a hub that was never reached
- * has been tried RUNNER_ATTEMPTS times: give up. */
+ * has been tried RUNNER_ATTEMPTS times and for RUNNER_PATIENCE_MS: give up. */
 bool runner_lost(struct runner *r, int *attempts, const char *subject, const struct cws_error *why,
                  int64_t wait_ms);
 

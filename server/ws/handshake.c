@@ -106,6 +106,10 @@ static int make_session(struct handshake *h, struct session_start *start, struct
 static void on_open(struct hub_open *open, int code, struct stream *s, int64_t acked) {
   struct handshake *h = open->user;
   struct cws_error e = {0};
+  if (code == 0 && http_is_gone(h->r)) { /* its loop may be gone as well, when the server ends */
+    stream_unref(s);
+    code = CWS_EDISCONNECTED;
+  }
   if (code != 0) {
     err_set(&open->error, code, NULL);
     fail(h, &open->error);
