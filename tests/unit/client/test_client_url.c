@@ -95,10 +95,36 @@ static void queries_are_escaped(void **state) {
   url_finish(&url);
 }
 
+/* A token that was signed for one's own hub goes to no other machine. */
+static void only_this_machine_is_loopback(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    bool is_loopback;
+  } cases[] = {
+      {"http://127.0.0.1:8765", true},
+      {"https://127.9.9.9", true},
+      {"http://localhost/x", true},
+      {"http://[::1]:1", true},
+      {"unix:/run/x.sock", true},
+      {"http://127.evil.example", false},
+      {"http://localhost.example", false},
+      {"http://128.0.0.1", false},
+      {"http://[::2]", false},
+  };
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct url url;
+    assert_int_equal(url_parse(cases[i].text, &url, NULL), 0);
+    assert_int_equal(url_is_loopback(&url), cases[i].is_loopback);
+    url_finish(&url);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(good_urls_are_taken_apart),
       cmocka_unit_test(bad_urls_are_refused_with_a_reason),
+      cmocka_unit_test(only_this_machine_is_loopback),
       cmocka_unit_test(queries_are_escaped),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
