@@ -68,6 +68,16 @@ void hub_wait_for_jobs(struct hub *hub) {
 
 /* ---- what the store's writer calls ---- */
 
+/* What began a moment ago and failed in the store left nothing behind, so the provisional epoch is
+ * still there for the next to begin with. */
+static void choose_epoch(const char *request_id, char out[CWS_EPOCH_MAX + 1], void *user) {
+  struct hub *hub = user;
+  struct stream *s = stream_table_find(&hub->table, request_id);
+  if (!s || !stream_choose_epoch(s, out))
+    hub_make_epoch(hub, out);
+  stream_unref(s);
+}
+
 static void on_commit(struct store_append *append, void *user) {
   struct hub *hub = user;
   if (append->stored == 0)
@@ -117,7 +127,8 @@ static void take_options(struct hub *hub, const struct hub_options *options) {
   o->idle_tail_bytes = o->idle_tail_bytes ? o->idle_tail_bytes : IDLE_TAIL_BYTES_DEFAULT;
   o->store.clock = o->clock;
   o->store.log = o->log;
-  o->store.listener = (struct store_listener){.on_commit = on_commit,
+  o->store.listener = (struct store_listener){.choose_epoch = choose_epoch,
+                                              .on_commit = on_commit,
                                               .on_remove = on_remove,
                                               .on_trim = on_trim,
                                               .on_batch_end = on_batch_end,

@@ -1,6 +1,6 @@
 /*
  * publish: owns one publish on its way to the store and back: timestamps, event ids, fingerprints,
- * facts, the epoch hint, the answer. It must not know what the commit does to the stream.
+ * facts, the answer. It must not know what the commit does to the stream.
  */
 #include "lib/core/err.h"
 #include "lib/core/event.h"
@@ -17,9 +17,7 @@ struct hub_publish_state {
   struct hub_publish *publish;
   struct stream *stream; /* a reference */
   int worker;
-  bool has_taken_hint;
   bool is_all_keyed; /* no event has an event_id of its own */
-  char epoch_hint[CWS_EPOCH_MAX + 1];
   char now[TIMESTAMP_BUF];
   char *owner, *keys; /* copies, or NULL */
   struct cws_event_owned **owned;
@@ -73,15 +71,9 @@ static void publish_deliver(struct mail *mail) {
   p->done(p);
 }
 
-/* On the writer's thread. A hint that surely began nothing may be used again. */
+/* On the writer's thread. */
 static void publish_committed(struct store_append *append) {
   struct hub_publish_state *st = CONTAINER_OF(append, struct hub_publish_state, append);
-  struct stream *s = st->stream;
-  if (st->has_taken_hint && append->code && append->code != CWS_EUNKNOWNOUTCOME) {
-    pthread_mutex_lock(&s->lock);
-    s->hint_is_taken = s->hint_is_taken && strcmp(s->epoch, st->epoch_hint) != 0;
-    pthread_mutex_unlock(&s->lock);
-  }
   worker_send(st->hub, st->worker, &st->mail);
 }
 
@@ -194,47 +186,6 @@ static struct hub_publish_state *publish_new(struct hub *hub, int worker, struct
   return st;
 }
 
-/* ---- queueing ---- */
-
-/*
- * What the stream's epoch will be if it begins with this append. A request without events shows its
- * watchers a provisional epoch; exactly one append, the first to be queued, carries it. All others
- * carry one of their own, so that a stream that is removed while appends are queued does not begin
- * again under its old epoch.
- */
-static void choose_hint(struct hub_publish_state *st) {
-  struct stream *s = st->stream;
-  pthread_mutex_lock(&s->lock);
-  st->has_taken_hint = s->state == STREAM_EMPTY && !s->hint_is_taken;
-  if (st->has_taken_hint) {
-    s->hint_is_taken = true;
-    memcpy(st->epoch_hint, s->epoch, sizeof st->epoch_hint);
-  }
-  pthread_mutex_unlock(&s->lock);
-  if (!st->has_taken_hint)
-    hub_make_epoch(st->hub, st->epoch_hint);
-  st->append.epoch_hint = st->epoch_hint;
-}
-
-static void give_hint_back(struct hub_publish_state *st) {
-  if (!st->has_taken_hint)
-    return;
-  pthread_mutex_lock(&st->stream->lock);
-  st->stream->hint_is_taken = false;
-  pthread_mutex_unlock(&st->stream->lock);
-}
-
-static int publish_queue(struct hub_publish_state *st) {
-  struct stream *s = st->stream;
-  pthread_mutex_lock(&s->order);
-  choose_hint(st);
-  int code = store_append(st->hub->store, &st->append);
-  if (code)
-    give_hint_back(st);
-  pthread_mutex_unlock(&s->order);
-  return code;
-}
-
 int hub_publish(struct hub *hub, int worker, struct stream *s, struct hub_publish *p) {
   p->code = 0;
   p->error = (struct cws_error){0};
@@ -247,7 +198,7 @@ int hub_publish(struct hub *hub, int worker, struct stream *s, struct hub_publis
   if (!st)
     return err_set(&p->error, CWS_ENOMEM, NULL);
   p->state = st;
-  int code = publish_queue(st);
+  int code = store_append(hub->store, &st->append);
   if (code) {
     p->state = NULL;
     publish_free(st);

@@ -34,14 +34,10 @@ struct stream *stream_new(struct hub *hub, const char *request_id) {
     goto no_members;
   if (pthread_mutex_init(&s->lock, NULL))
     goto no_members;
-  if (pthread_mutex_init(&s->order, NULL))
-    goto no_order;
   stream_init_members(s, hub);
   stream_begin_empty(s);
   return s;
 
-no_order:
-  pthread_mutex_destroy(&s->lock);
 no_members:
   summary_free(s->summary);
   free(s->request_id);
@@ -56,7 +52,6 @@ static void stream_free(struct stream *s) {
   loading_free(s->loading);
   positions_finish(&s->positions);
   summary_free(s->summary);
-  pthread_mutex_destroy(&s->order);
   pthread_mutex_destroy(&s->lock);
   free(s->request_id);
   free(s);
@@ -121,7 +116,6 @@ void stream_begin_empty(struct stream *s) {
   char epoch[CWS_EPOCH_MAX + 1];
   hub_make_epoch(s->hub, epoch);
   stream_set_epoch(s, epoch);
-  s->hint_is_taken = false;
   s->owner[0] = '\0';
   s->first_id = 1;
   s->last_id = s->count = s->bytes = s->created_ms = s->updated_ms = 0;

@@ -49,13 +49,9 @@ struct stream {
   uint64_t hash;
   char *request_id;
 
-  pthread_mutex_t
-      order; /* held from the choice of an epoch hint until the append is queued; publish.c */
-
   pthread_mutex_t lock; /* all that follows but the seats */
   enum stream_state state;
   char epoch[CWS_EPOCH_MAX + 1];
-  bool hint_is_taken;  /* EMPTY: an append under way carries `epoch` as its hint */
   uint32_t generation; /* counts changes of `epoch` */
   char owner[CWS_SUBSCRIBER_MAX + 1];
   int64_t first_id, last_id, count, bytes, created_ms, updated_ms;
@@ -83,6 +79,9 @@ void stream_set_epoch(struct stream *s, const char *epoch);
 void stream_count_tail(struct stream *s);
 
 /* ---- on the writer's thread; stream_commit.c ---- */
+/* The epoch it begins with, if it begins now: the one its watchers were told. False: it has begun
+ * or is gone, and has none to give. */
+bool stream_choose_epoch(struct stream *s, char out[CWS_EPOCH_MAX + 1]);
 void stream_commit(struct stream *s, struct store_append *append, int64_t wall_ms, int64_t mono_ms);
 /* True: it leaves the table, erased. */
 bool stream_remove(struct stream *s, const char *epoch, enum store_remove_reason reason);

@@ -36,7 +36,6 @@ static void note_epoch(struct stream *s, const struct store_append *append, int6
     stream_begin_empty(s);
   else
     stream_set_state(s, STREAM_LIVE);
-  s->hint_is_taken = false;
   stream_set_epoch(s, append->epoch);
   take_birth(s, append, wall_ms);
 }
@@ -76,6 +75,15 @@ static void apply_event(struct stream *s, struct store_event *event) {
   else if (event->facts)
     summary_fold(s->summary, event->facts, event->message_id);
   pthread_mutex_unlock(&s->lock);
+}
+
+bool stream_choose_epoch(struct stream *s, char out[CWS_EPOCH_MAX + 1]) {
+  pthread_mutex_lock(&s->lock);
+  bool is_provisional = s->state == STREAM_LOADING || s->state == STREAM_EMPTY;
+  if (is_provisional)
+    memcpy(out, s->epoch, sizeof s->epoch);
+  pthread_mutex_unlock(&s->lock);
+  return is_provisional;
 }
 
 void stream_commit(struct stream *s, struct store_append *append, int64_t wall_ms,

@@ -35,8 +35,7 @@ struct store_event {
 /* One publish: all or nothing. Owned by the caller, untouched by it until `done`. */
 struct store_append {
   const char *request_id;
-  const char *epoch_hint; /* the epoch if the stream begins with this append */
-  const char *owner;      /* sets the owner if the stream begins with it; or NULL */
+  const char *owner; /* sets the owner if the stream begins with it; or NULL */
   struct store_event *events;
   size_t count; /* ≥ 1 */
 
@@ -68,6 +67,10 @@ struct store_remove {
 
 /* Called on the writer's thread, in commit order; must be quick. */
 struct store_listener {
+  /* A request begins with an append that is being applied: which epoch is it to have? Where the
+   * transaction fails, the request has not begun, and is asked for again. The store changes an
+   * epoch that the request had lately. Never NULL. */
+  void (*choose_epoch)(const char *request_id, char epoch[CWS_EPOCH_MAX + 1], void *user);
   /* An append stands (code 0, stored > 0 or not); before its done. */
   void (*on_commit)(struct store_append *append, void *user);
   /* A request is gone; before its done. */

@@ -53,6 +53,13 @@ static bool has_event_ids(const struct store_append *a) {
   return false;
 }
 
+static void choose_epoch(struct store *s, struct store_stream *st) {
+  const struct store_listener *l = &s->options.listener;
+  char epoch[CWS_EPOCH_MAX + 1];
+  l->choose_epoch(st->request_id, epoch, l->user);
+  store_epochs_choose(&s->epochs, st->hash, epoch, st->row.epoch);
+}
+
 /* The stream it goes to; begun where there is none. Failures here are this append's own. */
 static int open_stream(struct apply *t, struct store_append *a, struct store_stream **out) {
   struct store *s = t->s;
@@ -64,7 +71,7 @@ static int open_stream(struct apply *t, struct store_append *a, struct store_str
     if (code == 0) {
       struct store_stream *st = *out;
       st->dedupe_is_loaded = true;
-      store_epochs_choose(&s->epochs, st->hash, a->epoch_hint, st->row.epoch);
+      choose_epoch(s, st);
     }
   }
   if (code == 0 && has_event_ids(a))

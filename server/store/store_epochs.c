@@ -1,13 +1,13 @@
 /*
  * store_epochs: remembers the epochs of the streams that were removed last, so that a request that
- * begins again with the same hint gets another epoch. For the writer's thread only.
+ * begins again with one of them gets another. For the writer's thread only.
  */
 #include "server/store/store_front.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define EPOCH_SUFFIX 3 /* characters that may be put behind a hint */
+#define EPOCH_SUFFIX 3 /* characters that may be put behind a wish */
 
 void store_epochs_add(struct store_epochs *epochs, struct siphash request, const char *epoch) {
   size_t i = epochs->next;
@@ -26,9 +26,9 @@ static bool is_gone(const struct store_epochs *epochs, struct siphash request, c
 }
 
 void store_epochs_choose(const struct store_epochs *epochs, struct siphash request,
-                         const char *hint, char out[CWS_EPOCH_MAX + 1]) {
+                         const char *wish, char out[CWS_EPOCH_MAX + 1]) {
   static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-  snprintf(out, CWS_EPOCH_MAX + 1, "%s", hint);
+  snprintf(out, CWS_EPOCH_MAX + 1, "%s", wish);
   size_t at = strlen(out);
   if (at > CWS_EPOCH_MAX - EPOCH_SUFFIX)
     at = CWS_EPOCH_MAX - EPOCH_SUFFIX;

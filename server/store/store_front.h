@@ -120,9 +120,9 @@ struct store_epochs {
 };
 
 void store_epochs_add(struct store_epochs *epochs, struct siphash request, const char *epoch);
-/* The hint, or something like it where a former stream of this request had it. */
+/* The wish, or something like it where a former stream of this request had it. */
 void store_epochs_choose(const struct store_epochs *epochs, struct siphash request,
-                         const char *hint, char out[CWS_EPOCH_MAX + 1]);
+                         const char *wish, char out[CWS_EPOCH_MAX + 1]);
 
 /* ---- store_health.c: whether appends can succeed ---- */
 

@@ -85,6 +85,37 @@ static void answers_come_in_the_order_of_the_calls(void **state) {
   }
 }
 
+/* The first of them are refused by the store, while the others are queued already. */
+static void a_publish_that_fails_does_not_take_the_epoch_with_it(void **state) {
+  (void)state;
+  enum { REQUESTS = 30, FAILING = 3, MANY = REQUESTS * (FAILING + 1) };
+  static struct published p[MANY];
+  static struct stream_info before[REQUESTS];
+  struct stream *streams[REQUESTS];
+  for (int i = 0; i < REQUESTS; i++) {
+    char id[16];
+    snprintf(id, sizeof id, "begins-%d", i);
+    streams[i] = open_stream(&f, 0, id);
+    stream_info(streams[i], &before[i]);
+  }
+  for (int i = 0; i < MANY; i++) {
+    bool fails = i % (FAILING + 1) < FAILING;
+    published_init(&p[i]);
+    published_add(&p[i], "log", "1", fails ? "same" : NULL, NULL);
+    published_add(&p[i], "log", "2", fails ? "same" : NULL, NULL);
+    publish_begin(&f, 0, streams[i / (FAILING + 1)], &p[i]);
+  }
+  fixture_pump_until(&f, 0, &p[MANY - 1].is_done);
+  for (int i = 0; i < REQUESTS; i++) {
+    struct stream_info after;
+    assert_int_equal(p[i * (FAILING + 1)].publish.code, CWS_EEVENTIDREUSED);
+    stream_info(streams[i], &after);
+    assert_int_equal(after.last_id, 2);
+    assert_string_equal(after.epoch, before[i].epoch);
+    stream_unref(streams[i]);
+  }
+}
+
 static bool answered_before_wake;
 
 static void note_answer(struct watcher *w, const struct stream_batch *batch) {
@@ -315,6 +346,7 @@ int main(void) {
       test(the_hub_gives_the_time_where_the_event_has_none),
       test(answers_come_in_the_order_of_the_calls),
       test(a_publisher_is_answered_before_the_watchers_are_woken),
+      test(a_publish_that_fails_does_not_take_the_epoch_with_it),
       test(the_first_publisher_sets_the_owner),
       test(an_event_id_makes_a_retry_safe),
       test(an_event_id_of_another_content_is_refused),

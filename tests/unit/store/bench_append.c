@@ -48,10 +48,17 @@ static void done(struct store_append *append) {
     sem_post(&all_done);
 }
 
+static void choose_epoch(const char *request_id, char out[CWS_EPOCH_MAX + 1], void *user) {
+  (void)request_id;
+  (void)user;
+  snprintf(out, CWS_EPOCH_MAX + 1, "epoch");
+}
+
 static double run_store(const char *dir, int publishers, double seconds, bool normal) {
   char uri[300];
   struct store *s;
-  struct store_options options = {.durability_normal = normal};
+  struct store_options options = {.durability_normal = normal,
+                                  .listener.choose_epoch = choose_epoch};
   struct cws_error err = {0};
   snprintf(uri, sizeof(uri), "sqlite:%s/bench-%d.db", dir, publishers);
   if (store_open(uri, &options, &s, &err) != 0) {
@@ -70,11 +77,8 @@ static double run_store(const char *dir, int publishers, double seconds, bool no
                                     .data = data,
                                     .data_len = sizeof(data)};
     snprintf(p->request, sizeof(p->request), "req-%d", i);
-    p->append = (struct store_append){.request_id = p->request,
-                                      .epoch_hint = "epoch",
-                                      .events = &p->event,
-                                      .count = 1,
-                                      .done = done};
+    p->append = (struct store_append){
+        .request_id = p->request, .events = &p->event, .count = 1, .done = done};
     store_append(s, &p->append);
   }
   struct timespec nap = {.tv_sec = (time_t)seconds,

@@ -135,7 +135,7 @@ static void test_the_first_append_makes_the_stream(void **state) {
 
   put_init(&p, "r", &ev, 1);
   p.append.owner = "eve";
-  p.append.epoch_hint = "another";
+  w->next_epoch = "another";
   assert_int_equal(put_run(&p, w->s), 0);
   assert_false(p.append.is_new_stream);
   assert_string_equal(p.append.epoch, "epoch");

@@ -64,11 +64,11 @@ static void test_a_removed_request_is_gone_with_its_positions(void **state) {
   expect_data(w, "other", 1, "1");
 }
 
-static void append_with_hint(struct world *w, const char *hint, char epoch[CWS_EPOCH_MAX + 1]) {
+static void begin_with(struct world *w, const char *wish, char epoch[CWS_EPOCH_MAX + 1]) {
   struct store_event ev = event_of("1");
   struct put p;
   put_init(&p, "r", &ev, 1);
-  p.append.epoch_hint = hint;
+  w->next_epoch = wish;
   assert_int_equal(put_run(&p, w->s), 0);
   assert_true(p.append.is_new_stream);
   assert_int_equal(ev.message_id, 1);
@@ -82,7 +82,7 @@ static void test_no_epoch_of_a_request_comes_back(void **state) {
   struct world *w = opened(state);
   char epochs[60][CWS_EPOCH_MAX + 1];
   for (size_t i = 0; i < COUNT_OF(epochs); i++) {
-    append_with_hint(w, i % 2 ? "abcdefghijklmnop" : "short", epochs[i]);
+    begin_with(w, i % 2 ? "abcdefghijklmnop" : "short", epochs[i]);
     assert_true(strlen(epochs[i]) <= CWS_EPOCH_MAX);
     for (size_t j = 0; j < i; j++)
       assert_string_not_equal(epochs[i], epochs[j]);

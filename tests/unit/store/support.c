@@ -17,6 +17,12 @@ static int64_t fake_mono_ms(void *user) {
   return atomic_load(&((struct world *)user)->wall_ms);
 }
 
+static void choose_epoch(const char *request_id, char out[CWS_EPOCH_MAX + 1], void *user) {
+  const struct world *w = user;
+  (void)request_id;
+  snprintf(out, CWS_EPOCH_MAX + 1, "%s", w->next_epoch);
+}
+
 static void on_commit(struct store_append *append, void *user) {
   struct world *w = user;
   atomic_fetch_add(&w->record.commits, 1);
@@ -57,9 +63,10 @@ void world_init(struct world *w, const char *kind) {
     snprintf(w->uri, sizeof(w->uri), "sqlite:%s/hub.db", w->dir);
   else
     snprintf(w->uri, sizeof(w->uri), "memory:");
+  w->next_epoch = "epoch";
   w->options = (struct store_options){
       .clock = &w->clock,
-      .listener = {on_commit, on_remove, on_trim, on_batch_end, w},
+      .listener = {choose_epoch, on_commit, on_remove, on_trim, on_batch_end, w},
   };
 }
 
@@ -119,7 +126,6 @@ void put_init(struct put *p, const char *request_id, struct store_event *events,
   sem_init(&p->done, 0, 0);
   p->append = (struct store_append){
       .request_id = request_id,
-      .epoch_hint = "epoch",
       .events = events,
       .count = count,
       .done = put_done,

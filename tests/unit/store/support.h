@@ -35,6 +35,7 @@ struct world {
   const char *kind; /* "memory" or "sqlite" */
   char dir[64];
   char uri[160];
+  const char *next_epoch; /* of a request that begins */
   _Atomic int64_t wall_ms;
   struct clock clock;
   struct record record;

@@ -40,7 +40,7 @@ static void test_everything_is_there_again_after_a_restart(void **state) {
   ev = event_of("1");
   put_init(&p, "r", &ev, 1);
   p.append.owner = "ada";
-  p.append.epoch_hint = "birth";
+  w->next_epoch = "birth";
   assert_int_equal(put_run(&p, w->s), 0);
   assert_int_equal(put_id(w, "r", "22", "a", &ev), 0);
   store_set_summary(w->s, "r", "birth", 2, "{\"status\":1}");
