@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_FAILURES_MAX 5 /* in a row, then cws_read ends */
+#define READ_ATTEMPTS 5
 #define READ_PAGE 1000
 
 struct cws_call {
@@ -245,7 +245,8 @@ static int check_request_id(const char *request_id, struct cws_error *err) {
 }
 
 void cws_read_options_init(struct cws_read_options *options) {
-  *options = (struct cws_read_options){.size = sizeof(*options), .page = READ_PAGE};
+  *options = (struct cws_read_options){
+      .size = sizeof(*options), .page = READ_PAGE, .max_attempts = READ_ATTEMPTS};
 }
 
 static char *read_query(const struct cws_read_options *o) {
@@ -272,14 +273,14 @@ int cws_read(struct cws_client *client, const struct cws_read_options *options,
   int rc = check_request_id(o.request_id, err);
   if (rc != 0)
     return rc;
-  if (o.after < 0 || o.to < 0 || o.page < 1 || on_event == NULL)
-    return err_set(err, CWS_EINVAL, "after, to or page is out of range");
+  if (o.after < 0 || o.to < 0 || o.page < 1 || o.max_attempts < 0 || on_event == NULL)
+    return err_set(err, CWS_EINVAL, "after, to, page or max_attempts is out of range");
   struct cws_call *call = call_new(client, "GET", on_done, user, err);
   if (call == NULL)
     return CWS_ENOMEM;
   call->on_event = on_event;
   call->position = o.after;
-  call->retry.max_failures = READ_FAILURES_MAX;
+  call->retry.max_failures = o.max_attempts;
   url_add_path(&call->path, &client->url, "/requests/");
   buf_add_str(&call->path, o.request_id);
   buf_add_str(&call->path, "/events");

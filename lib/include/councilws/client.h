@@ -192,10 +192,11 @@ struct cws_call;
 struct cws_read_options {
   size_t size; /* sizeof(struct cws_read_options) */
   const char *request_id;
-  int64_t after;     /* exclusive; 0: from the first */
-  int64_t to;        /* inclusive; 0: to the last there is now */
-  const char *types; /* comma-separated, or NULL for all */
-  int64_t page;      /* events per call; 1,000 */
+  int64_t after;        /* exclusive; 0: from the first */
+  int64_t to;           /* inclusive; 0: to the last there is now */
+  const char *types;    /* comma-separated, or NULL for all */
+  int64_t page;         /* events per call; 1,000 */
+  int64_t max_attempts; /* failed attempts in a row before it ends; 0: never; 5 */
 };
 
 CWS_API void cws_read_options_init(struct cws_read_options *options);

@@ -156,6 +156,31 @@ static void a_read_waits_for_a_busy_hub_and_ends_with_its_refusal(void **state) 
   assert_string_equal(s.message, "no request 'r'");
 }
 
+enum { LOST = 9 };
+
+/* Nobody is answered but the last. */
+static void losing_script(struct fake_conn *c, int index, void *user) {
+  (void)user;
+  if (index == LOST)
+    fake_reply(c, 200, "", "");
+}
+
+static int read_after_losses(int64_t max_attempts) {
+  struct seen s = {0};
+  struct cws_read_options o;
+  cws_read_options_init(&o);
+  o.max_attempts = max_attempts;
+  read_with(losing_script, NULL, &o, &s);
+  return s.code;
+}
+
+static void a_read_ends_after_as_many_attempts_as_it_may_take(void **state) {
+  (void)state;
+  assert_int_equal(read_after_losses(LOST), CWS_EDISCONNECTED);
+  assert_int_equal(read_after_losses(LOST + 1), 0);
+  assert_int_equal(read_after_losses(0), 0);
+}
+
 static void garbage_script(struct fake_conn *c, int index, void *user) {
   (void)index;
   (void)user;
@@ -306,6 +331,7 @@ int main(void) {
       cmocka_unit_test(a_read_waits_for_a_busy_hub_and_ends_with_its_refusal),
       cmocka_unit_test(a_page_that_is_no_events_ends_it),
       cmocka_unit_test(a_read_without_a_hub_ends_after_some_attempts),
+      cmocka_unit_test(a_read_ends_after_as_many_attempts_as_it_may_take),
       cmocka_unit_test(each_call_asks_its_route),
       cmocka_unit_test(wrong_arguments_are_refused_at_once),
       cmocka_unit_test(an_expired_token_is_replaced_once),
