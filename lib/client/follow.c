@@ -7,10 +7,9 @@
 #include "lib/client/client.h"
 #include "lib/client/timer.h"
 #include "lib/core/err.h"
+#include "lib/core/subscriber.h"
 #include <stdlib.h>
 #include <string.h>
-
-#define SUBSCRIBER_NAME_MAX 64 /* characters, beside the token's sub */
 
 /* FOLLOW_STARTING  cws_follow_start has returned, the loop not yet run → CONNECTING
  * FOLLOW_OPENING   a session is being opened → SYNCING, BACKING_OFF, ENDED
@@ -347,21 +346,14 @@ void cws_follow_options_init(struct cws_follow_options *options) {
   *options = (struct cws_follow_options){.size = sizeof(*options), .after = -1};
 }
 
-/* What a hub takes; refused here before anything is asked. */
-static bool is_subscriber_name(const char *name) {
-  static const char ALLOWED[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~:-";
-  size_t len = strlen(name);
-  return len > 0 && len <= SUBSCRIBER_NAME_MAX && strspn(name, ALLOWED) == len;
-}
-
 static int check_options(const struct cws_follow_options *o, struct cws_error *err) {
   if (o->request_id == NULL)
     return err_set(err, CWS_EBADREQUEST, "no request_id");
-  if (o->subscriber != NULL && !is_subscriber_name(o->subscriber))
-    return err_set(err, CWS_EINVAL,
-                   "subscriber is to be 1 to %d characters of A-Z a-z 0-9 . _ ~ : -",
-                   SUBSCRIBER_NAME_MAX);
+  if (o->subscriber != NULL && subscriber_name_check(o->subscriber, err) != 0) {
+    if (err != NULL)
+      err->code = CWS_EINVAL; /* an argument, before any request is made of it */
+    return CWS_EINVAL;
+  }
   if (o->epoch != NULL && strlen(o->epoch) > CWS_EPOCH_MAX)
     return err_set(err, CWS_EINVAL, "an epoch has at most %d characters", CWS_EPOCH_MAX);
   if (o->after < -1 || o->max_attempts < 0 || (unsigned)o->from > CWS_FROM_NEW)

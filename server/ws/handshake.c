@@ -7,7 +7,7 @@
 #include "lib/core/err.h"
 #include "server/auth/auth.h"
 #include "server/ws/handshake_parts.h"
-#include "server/ws/subscriber.h"
+#include "lib/core/subscriber.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * "WebSocket". */
 #include "lib/core/err.h"
 #include "server/ws/handshake_parts.h"
-#include "server/ws/subscriber.h"
+#include "lib/core/subscriber.h"
 #include <councilws/units.h>
 #include <string.h>
 

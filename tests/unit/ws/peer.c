@@ -1,5 +1,5 @@
 /* peer: the client's side of the fixture. See world.h. */
-#include "server/ws/subscriber.h"
+#include "lib/core/subscriber.h"
 #include "world.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* subscriber: the name behind an acknowledged position: a token's sub, or sub/NAME. Pure. PROTOCOL
  * "Nouns". */
-#ifndef CWS_WS_SUBSCRIBER_H
-#define CWS_WS_SUBSCRIBER_H
+#ifndef CWS_CORE_SUBSCRIBER_H
+#define CWS_CORE_SUBSCRIBER_H
 
 #include <councilws/error.h>
 
-#define SUBSCRIBER_NAME_MAX 64
+#define SUBSCRIBER_NAME_MAX 64 /* characters, beside the token's sub */
 
 /* 0 if `name` is 1–64 of A-Z a-z 0-9 . _ ~ : - , else CWS_EBADREQUEST. */
 int subscriber_name_check(const char *name, struct cws_error *err);

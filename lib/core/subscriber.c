@@ -1,5 +1,5 @@
 /* subscriber: see subscriber.h. */
-#include "server/ws/subscriber.h"
+#include "lib/core/subscriber.h"
 
 #include "lib/core/buf.h"
 #include "lib/core/err.h"

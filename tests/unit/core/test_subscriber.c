@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server/ws/subscriber.h"
+#include "lib/core/subscriber.h"
 #include <cmocka.h>
 #include <councilws/event.h>
 #include <stdlib.h>
