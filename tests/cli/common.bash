@@ -13,7 +13,7 @@ setup() {
 teardown() {
   stop_hub
   local job
-  for job in $(jobs -p); do
+  for job in $(jobs -l | sed -E 's/^\[[0-9]+\][-+]? *//; s/^ *([0-9]+) .*/\1/'); do # all of a pipeline
     kill -9 "$job" 2>/dev/null || true
   done
   rm -rf "$dir"
