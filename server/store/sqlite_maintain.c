@@ -88,14 +88,16 @@ static int verify_request(struct sqlite_engine *e, const struct store_info *info
   return 0;
 }
 
-static int verify_some(struct sqlite_engine *e, struct store_info *infos, size_t count,
+static void infos_finish(struct store_info *infos, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    store_info_finish(&infos[i]);
+}
+
+static int verify_some(struct sqlite_engine *e, const struct store_info *infos, size_t count,
                        struct store_report *report, struct cws_error *err) {
   int code = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (code == 0)
-      code = verify_request(e, &infos[i], report, err);
-    store_info_finish(&infos[i]);
-  }
+  for (size_t i = 0; code == 0 && i < count; i++)
+    code = verify_request(e, &infos[i], report, err);
   return code;
 }
 
@@ -111,11 +113,13 @@ static int verify_requests(struct sqlite_engine *e, struct store_report *report,
   for (bool is_first = true; code == 0 && count == PAGE_REQUESTS; is_first = false) {
     code = sqlite_list(&e->base, before_ms, is_first ? NULL : before_id, PAGE_REQUESTS, infos,
                        &count, err);
-    if (code != 0 || count == 0)
-      break;
-    before_ms = infos[count - 1].created_ms;
-    memcpy(before_id, infos[count - 1].request_id, sizeof(before_id));
-    code = verify_some(e, infos, count, report, err);
+    if (code == 0)
+      code = verify_some(e, infos, count, report, err);
+    if (count > 0) {
+      before_ms = infos[count - 1].created_ms;
+      memcpy(before_id, infos[count - 1].request_id, sizeof(before_id));
+    }
+    infos_finish(infos, count); /* also those before the one that could not be read */
   }
   free(infos);
   return code;
