@@ -16,6 +16,7 @@
 enum { WATCHERS = 3, LEAVER = 2, PUBLISHERS = 2, EVENTS = 60, TOTAL = PUBLISHERS * EVENTS };
 #define PAD_MAX 400
 #define TICK_MS 5
+#define STILL_MS 20000         /* a hub or a client that is half-open takes 7 s to be noticed */
 #define FAULTY_CONNECTIONS 150 /* behind them all is well, so that every round ends */
 
 struct watcher {
@@ -45,7 +46,8 @@ struct round {
   struct publisher publishers[PUBLISHERS];
   int by[TOTAL + 1], n[TOTAL + 1]; /* of each message_id: whose it is, and its which */
   int connections;
-  int64_t read; /* events read at the end */
+  int64_t read;      /* events read at the end */
+  uint64_t moved_ms; /* when something was last seen, answered or read */
   bool is_reading, is_over;
 };
 
@@ -99,6 +101,10 @@ static void draw_fault(struct fault *fault, void *user) {
     *fault = (struct fault){.kind = FAULT_NONE};
 }
 
+static void moved(struct round *r) {
+  r->moved_ms = uv_now(r->tick.loop);
+}
+
 /* ---- watching ---- */
 
 static void check_over(struct round *r);
@@ -123,6 +129,7 @@ static void on_event(struct cws_follow *f, const struct cws_event *event, void *
         "watcher %s: %" PRId64 " after %" PRId64, w->name, id, w->last);
   w->is_back = false;
   w->last = id;
+  moved(r);
   compare(r, event);
   if (id == TOTAL || id == w->leave_at)
     cws_follow_end(f);
@@ -174,6 +181,7 @@ static void on_published(struct cws_publisher *p, int64_t seq, int64_t message_i
   struct publisher *u = user;
   HOLDS(u->round, seq == u->published + 1, "publisher %d: answers out of order", u->number);
   u->ids[u->published++] = message_id;
+  moved(u->round);
 }
 
 static void on_refused(struct cws_publisher *p, int64_t seq, const struct cws_error *why,
@@ -228,8 +236,18 @@ static bool send_one(struct publisher *u) {
   return true;
 }
 
+/* Within seconds, and with what each of them waits for. */
+static void check_is_moving(const struct round *r) {
+  uint64_t still_ms = uv_now(r->tick.loop) - r->moved_ms;
+  if (r->is_over || still_ms <= STILL_MS)
+    return;
+  round_print(r);
+  HOLDS(r, false, "nothing was seen, answered or read for %" PRIu64 " ms", still_ms);
+}
+
 static void on_tick(uv_timer_t *tick) {
   struct round *r = tick->data;
+  check_is_moving(r);
   for (int i = 0; i < PUBLISHERS; i++) {
     struct publisher *u = &r->publishers[i];
     for (int64_t n = draw_to(r, 4); n > 0 && u->sent < EVENTS && send_one(u);)
@@ -241,6 +259,7 @@ static void on_tick(uv_timer_t *tick) {
 
 static void on_read_event(const struct cws_event *event, void *user) {
   struct round *r = user;
+  moved(r);
   HOLDS(r, event->message_id == ++r->read, "%" PRId64 " is read after %" PRId64, event->message_id,
         r->read - 1);
   compare(r, event);
@@ -316,6 +335,9 @@ struct round *round_new(uv_loop_t *loop, uint64_t seed, int hub_port, const char
   r->proxy = proxy_new(loop, hub_port, draw_fault, r);
   assert_non_null(r->proxy);
   open_client(r, loop, token);
+  uv_timer_init(loop, &r->tick);
+  r->tick.data = r;
+  moved(r);
   for (int i = 0; i < WATCHERS; i++) {
     struct watcher *w = &r->watchers[i];
     w->round = r;
@@ -328,8 +350,6 @@ struct round *round_new(uv_loop_t *loop, uint64_t seed, int hub_port, const char
     r->publishers[i].number = i;
     start_publisher(&r->publishers[i]);
   }
-  uv_timer_init(loop, &r->tick);
-  r->tick.data = r;
   uv_timer_start(&r->tick, on_tick, TICK_MS, TICK_MS);
   return r;
 }

@@ -98,8 +98,16 @@ static void turn_for(struct world *w, int64_t ms) {
     traffic_turn(&w->traffic);
 }
 
+static int64_t seen_in_all(const struct world *w) {
+  int64_t sum = 0;
+  for (int i = 0; i < LEDGER_REQUESTS; i++)
+    sum += w->traffic.steady[i].seen + w->traffic.fresh[i].seen;
+  return sum;
+}
+
 /* One in eight while it starts, one in twelve after more than a second, so that positions must be
- * durable; the others after some answers. */
+ * durable; the others after some answers, every second of them just when somebody is shown an
+ * event, which must be durable by then. */
 static void choose_moment(struct world *w) {
   int64_t before = w->traffic.acknowledged;
   int64_t answers = 1 + below(w, 300);
@@ -110,6 +118,9 @@ static void choose_moment(struct world *w) {
     turn_for(w, 1300 + below(w, 500));
   } else {
     TRAFFIC_WAIT_FOR(&w->traffic, w->traffic.acknowledged >= before + answers);
+    int64_t seen = seen_in_all(w);
+    if (below(w, 2) == 0)
+      TRAFFIC_WAIT_FOR(&w->traffic, seen_in_all(w) > seen);
   }
 }
 

@@ -23,6 +23,10 @@ int64_t traffic_now_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void moved(struct traffic *t) {
+  t->moved_ms = traffic_now_ms();
+}
+
 /* ---- publishers ---- */
 
 static void fill_window(struct traffic_publisher *p) {
@@ -48,6 +52,7 @@ static void on_published(struct cws_publisher *publisher, int64_t seq, int64_t m
   (void)publisher, (void)duplicate;
   p->in_flight--;
   p->traffic->acknowledged++;
+  moved(p->traffic);
   ledger_acknowledge(p->traffic->ledger, p->index, p->numbers[seq % 64], message_id);
   fill_window(p);
 }
@@ -100,6 +105,7 @@ static void on_event(struct cws_follow *f, const struct cws_event *event, void *
              w->traffic->ledger->requests[w->request].id, event->message_id, w->last);
   w->last = event->message_id;
   w->seen++;
+  moved(w->traffic);
   w->acks[w->ack_count % TRAFFIC_ACKS_KEPT].ms = traffic_now_ms();
   w->acks[w->ack_count % TRAFFIC_ACKS_KEPT].id = event->message_id;
   w->ack_count++;
@@ -120,9 +126,13 @@ static void on_gap(struct cws_follow *f, int64_t from, int64_t to, const char *r
 static void on_watcher_state(struct cws_follow *f, enum cws_follow_state state,
                              const struct cws_error *why, int64_t wait_ms, void *user) {
   struct traffic_watcher *w = user;
-  (void)f, (void)wait_ms, (void)why;
-  if (state == CWS_FOLLOW_WAITING)
-    w->losses++;
+  (void)f, (void)wait_ms;
+  w->state = state;
+  if (state != CWS_FOLLOW_WAITING)
+    return;
+  w->losses++;
+  if (why != NULL)
+    w->why = *why;
 }
 
 /* The first session of a life says what the hub found on disk. */
@@ -147,6 +157,7 @@ static void on_session(struct cws_follow *f, const struct cws_follow_session *se
     w->last = session->resume_from;
   }
   w->has_session = true;
+  moved(w->traffic);
 }
 
 static void on_watcher_end(struct cws_follow *f, const struct cws_error *why, void *user) {
@@ -256,10 +267,52 @@ void traffic_turn(struct traffic *t) {
     hub_process_check(t->hub);
 }
 
-void traffic_is_late(struct traffic *t, const char *condition) {
+/* ---- waiting ---- */
+
+int64_t traffic_wait_begin(struct traffic *t) {
+  moved(t);
+  return t->moved_ms;
+}
+
+static void print_publisher(const struct traffic_publisher *p) {
+  const struct ledger *l = p->traffic->ledger;
+  const struct ledger_publisher *known = &l->publishers[p->index];
+  print_error("publisher %d of '%s': %" PRId64 " of %" PRId64 " answered%s\n", p->index,
+              l->requests[known->request].id, known->acknowledged_count, known->sent,
+              p->p == NULL ? ", ended" : "");
+}
+
+static void print_watcher(const struct traffic_watcher *w) {
+  static const char *const STATES[] = {[CWS_FOLLOW_CONNECTING] = "connecting",
+                                       [CWS_FOLLOW_REPLAYING] = "replaying",
+                                       [CWS_FOLLOW_LIVE] = "live",
+                                       [CWS_FOLLOW_WAITING] = "waiting to connect again"};
+  const struct ledger_request *r = &w->traffic->ledger->requests[w->request];
+  print_error("%s watcher of '%s': at %" PRId64 " of %" PRId64 ", %s, %" PRId64 " losses%s%s\n",
+              w->is_fresh ? "fresh" : "steady", r->id, w->last, r->last_known,
+              w->f == NULL ? "ended" : STATES[w->state], w->losses,
+              w->losses > 0 ? ", the last: " : "", w->why.message);
+}
+
+static void fail_late(struct traffic *t, const char *what, int64_t ms, const char *condition) {
   if (t->hub != NULL)
     hub_process_print_log(t->hub);
-  fail_msg("not within %d ms: %s", TRAFFIC_DEADLINE_MS, condition);
+  for (int i = 0; i < TRAFFIC_PUBLISHERS; i++)
+    print_publisher(&t->publishers[i]);
+  for (int i = 0; i < LEDGER_REQUESTS; i++) {
+    print_watcher(&t->steady[i]);
+    print_watcher(&t->fresh[i]);
+  }
+  fail_msg("%s for %" PRId64 " ms while waiting for: %s", what, ms, condition);
+}
+
+void traffic_wait_turn(struct traffic *t, int64_t began_ms, const char *condition) {
+  traffic_turn(t);
+  int64_t now = traffic_now_ms();
+  if (now - t->moved_ms > TRAFFIC_STILL_MS)
+    fail_late(t, "nothing was answered, seen or read", now - t->moved_ms, condition);
+  if (now - began_ms > TRAFFIC_DEADLINE_MS)
+    fail_late(t, "things went on", now - began_ms, condition);
 }
 
 void traffic_stop(struct traffic *t) {
@@ -314,6 +367,7 @@ static void on_stored(const struct cws_event *event, void *user) {
   else
     assert_int_equal(event->message_id, r->last + 1);
   r->last = event->message_id;
+  moved(r->traffic);
   ledger_see(r->traffic->ledger, r->request, event->message_id, event->data);
 }
 

@@ -16,6 +16,7 @@
 #define TRAFFIC_PUBLISHERS 4
 #define TRAFFIC_ACKS_KEPT 8192
 #define TRAFFIC_DEADLINE_MS 60000
+#define TRAFFIC_STILL_MS 15000 /* many times what a busy machine takes for anything */
 
 struct traffic_publisher {
   struct traffic *traffic;
@@ -23,7 +24,6 @@ struct traffic_publisher {
   struct cws_publisher *p;
   int64_t numbers[64]; /* of events in flight, by seq */
   int window, in_flight;
-  bool has_ended;
 };
 
 struct traffic_watcher {
@@ -31,9 +31,11 @@ struct traffic_watcher {
   int request;
   bool is_fresh;
   struct cws_follow *f;
-  int64_t last;           /* the last id it has seen, or was told is gone; -1: nothing yet */
-  int64_t seen, gaps;     /* events; gap messages */
-  int64_t losses;         /* of its connection */
+  int64_t last;       /* the last id it has seen, or was told is gone; -1: nothing yet */
+  int64_t seen, gaps; /* events; gap messages */
+  int64_t losses;     /* of its connection */
+  enum cws_follow_state state;
+  struct cws_error why;   /* of its last loss */
   int64_t floor, highest; /* of its position, over all lives; the highest it acknowledged */
   bool has_session;       /* in this life */
   struct {
@@ -50,8 +52,9 @@ struct traffic {
   struct hub_process *hub; /* NULL: it runs in this process */
   struct traffic_publisher publishers[TRAFFIC_PUBLISHERS];
   struct traffic_watcher steady[LEDGER_REQUESTS], fresh[LEDGER_REQUESTS];
-  int64_t acknowledged;                  /* publishes answered */
-  int open;                              /* publishers and watchers whose on_end has not come */
+  int64_t acknowledged; /* publishes answered */
+  int64_t moved_ms;     /* when something was last answered, seen or read, or a wait began */
+  int open;             /* publishers and watchers whose on_end has not come */
   int64_t first_stored[LEDGER_REQUESTS]; /* as of traffic_check_stored */
   bool is_stopping;
 };
@@ -64,17 +67,16 @@ int64_t traffic_now_ms(void);
 /* Lets things happen, for a millisecond at most; fails the test where the hub has ended by itself.
  */
 void traffic_turn(struct traffic *t);
-void traffic_is_late(struct traffic *t, const char *condition); /* fails the test */
-/* Turns until something holds; fails the test where the hub ends or the deadline passes. */
+/* Turns until something holds; fails the test where the hub ends, the deadline passes or nothing
+ * more happens meanwhile, and then says what each publisher and watcher is waiting for. */
 #define TRAFFIC_WAIT_FOR(t, condition)                                                             \
   do {                                                                                             \
-    int64_t until_ = traffic_now_ms() + TRAFFIC_DEADLINE_MS;                                       \
-    while (!(condition)) {                                                                         \
-      traffic_turn(t);                                                                             \
-      if (traffic_now_ms() > until_)                                                               \
-        traffic_is_late(t, #condition);                                                            \
-    }                                                                                              \
+    int64_t began_ = traffic_wait_begin(t);                                                        \
+    while (!(condition))                                                                           \
+      traffic_wait_turn(t, began_, #condition);                                                    \
   } while (0)
+int64_t traffic_wait_begin(struct traffic *t);
+void traffic_wait_turn(struct traffic *t, int64_t began_ms, const char *condition);
 
 /* Fresh watchers for a new life of the hub. */
 void traffic_renew(struct traffic *t);
