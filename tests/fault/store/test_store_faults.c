@@ -5,7 +5,7 @@
  *
  * CWS_FAULT_ROUNDS: single faults at random places; CWS_FAULT_SEED: a printed seed.
  */
-#include "tests/fault/store/vfs_shim.h"
+#include "tests/fault/store/vfs_faults.h"
 #include "tests/fault/support/outage.h"
 #include "tests/unit/support/live_hub.h"
 #include "tests/unit/support/raw_http.h"
@@ -62,7 +62,7 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
   struct world *w = *state;
-  vfs_shim_heal();
+  vfs_faults_heal();
   cws_server_free(w->server);
   ledger_finish(&w->ledger);
   free(w->token);
@@ -108,42 +108,39 @@ static void check_all(struct world *w) {
 
 /* ---- until healed ---- */
 
-static void go_through(struct world *w, enum vfs_op op, int nth, int code) {
+static void go_through(struct world *w, struct vfs_fault fault, int nth) {
   outage_before(&w->outage);
-  vfs_shim_fail(op, nth, VFS_UNTIL_HEALED, code);
+  vfs_faults_begin(&fault, nth, VFS_UNTIL_HEALED);
   outage_expect(&w->outage);
-  assert_true(vfs_shim_failed() > 0);
-  vfs_shim_heal();
+  assert_true(vfs_faults_count() > 0);
+  vfs_faults_heal();
   outage_expect_end(&w->outage);
   check_all(w);
 }
 
 static void test_writes_that_fail_refuse_publishes_until_they_work_again(void **state) {
-  go_through(*state, VFS_WRITE, 7, SQLITE_IOERR_WRITE);
+  go_through(*state, (struct vfs_fault){VFS_WRITE, SQLITE_IOERR_WRITE, false}, 7);
 }
 
 static void test_writes_that_find_no_room_do_the_same(void **state) {
-  go_through(*state, VFS_WRITE, 4, SQLITE_FULL);
+  go_through(*state, (struct vfs_fault){VFS_WRITE, SQLITE_FULL, false}, 4);
 }
 
 static void test_writes_that_are_cut_short_do_the_same(void **state) {
-  go_through(*state, VFS_TORN_WRITE, 6, SQLITE_IOERR_WRITE);
+  go_through(*state, (struct vfs_fault){VFS_WRITE, SQLITE_IOERR_WRITE, true}, 6);
 }
 
 static void test_syncs_that_fail_do_the_same(void **state) {
-  go_through(*state, VFS_SYNC, 3, SQLITE_IOERR_FSYNC);
+  go_through(*state, (struct vfs_fault){VFS_SYNC, SQLITE_IOERR_FSYNC, false}, 3);
 }
 
 /* ---- once, anywhere ---- */
 
 static void test_a_single_fault_anywhere_loses_nothing_and_stores_nothing_twice(void **state) {
-  static const struct {
-    enum vfs_op op;
-    int code;
-  } FAULTS[] = {
-      {VFS_WRITE, SQLITE_IOERR_WRITE},      {VFS_WRITE, SQLITE_FULL},
-      {VFS_TORN_WRITE, SQLITE_IOERR_WRITE}, {VFS_SYNC, SQLITE_IOERR_FSYNC},
-      {VFS_READ, SQLITE_IOERR_READ},        {VFS_OPEN, SQLITE_CANTOPEN},
+  static const struct vfs_fault FAULTS[] = {
+      {VFS_WRITE, SQLITE_IOERR_WRITE, false}, {VFS_WRITE, SQLITE_FULL, false},
+      {VFS_WRITE, SQLITE_IOERR_WRITE, true},  {VFS_SYNC, SQLITE_IOERR_FSYNC, false},
+      {VFS_READ, SQLITE_IOERR_READ, false},   {VFS_OPEN, SQLITE_CANTOPEN, false},
   };
   struct world *w = *state;
   const char *rounds = getenv("CWS_FAULT_ROUNDS"), *seed = getenv("CWS_FAULT_SEED");
@@ -152,11 +149,11 @@ static void test_a_single_fault_anywhere_loses_nothing_and_stores_nothing_twice(
   for (int i = 0, n = rounds != NULL ? atoi(rounds) : ROUNDS; i < n; i++) {
     size_t which = (size_t)rand_r(&random) % (sizeof FAULTS / sizeof *FAULTS);
     int64_t before = w->traffic.acknowledged;
-    vfs_shim_fail(FAULTS[which].op, 1 + rand_r(&random) % 60, 1 + rand_r(&random) % 3,
-                  FAULTS[which].code);
+    int count = 1 + rand_r(&random) % 3;
+    vfs_faults_begin(&FAULTS[which], 1 + rand_r(&random) % 60, count);
     TRAFFIC_WAIT_FOR(&w->traffic, w->traffic.acknowledged >= before + 200);
   }
-  vfs_shim_heal();
+  vfs_faults_heal();
   check_all(w);
 }
 
@@ -172,11 +169,11 @@ static void test_reads_that_fail_are_refused_and_work_again_later(void **state) 
   struct world *w = *state;
   struct raw_reply r;
   outage_before(&w->outage);
-  vfs_shim_fail(VFS_READ, 1, VFS_UNTIL_HEALED, SQLITE_IOERR_READ);
+  vfs_faults_begin(&(struct vfs_fault){VFS_READ, SQLITE_IOERR_READ, false}, 1, VFS_UNTIL_HEALED);
   get_events(w, &r);
   raw_assert_error(&r, 503, "store_unavailable", "store");
   raw_reply_free(&r);
-  vfs_shim_heal();
+  vfs_faults_heal();
   get_events(w, &r);
   assert_int_equal(r.status, 200);
   raw_reply_free(&r);
@@ -194,6 +191,6 @@ int main(void) {
       FAULT_TEST(test_a_single_fault_anywhere_loses_nothing_and_stores_nothing_twice),
       FAULT_TEST(test_reads_that_fail_are_refused_and_work_again_later),
   };
-  vfs_shim_install();
+  vfs_faults_install();
   return cmocka_run_group_tests_name("store faults", tests, NULL, NULL);
 }

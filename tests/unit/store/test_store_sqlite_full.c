@@ -1,13 +1,12 @@
 /*
- * A disk that is full, or whose fsync fails. A VFS before SQLite's own counts what lies in the
- * store's directory against a budget, the ballast with it; posix_fallocate is replaced to do the
- * same.
+ * A disk that is full, or whose fsync fails. Writes count what lies in the store's directory
+ * against a budget, the ballast with it; posix_fallocate is replaced to do the same.
  */
 #include "tests/unit/store/support.h"
+#include "tests/unit/support/vfs_layer.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,138 +46,22 @@ int posix_fallocate(int fd, off_t offset, off_t len) {
   return 0;
 }
 
-/* ---- the VFS ---- */
-
-struct file {
-  sqlite3_file base; /* first */
-  sqlite3_file *real;
-};
-
-static sqlite3_file *real_of(sqlite3_file *f) {
-  return ((struct file *)f)->real;
-}
-
-static int x_close(sqlite3_file *f) {
-  int rc = real_of(f)->pMethods->xClose(real_of(f));
-  free(real_of(f));
-  return rc;
-}
-
-static int x_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at) {
-  return real_of(f)->pMethods->xRead(real_of(f), to, n, at);
-}
-
-static int x_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at) {
+static int on_call(const struct vfs_call *call) {
   sqlite3_int64 size;
-  int rc = real_of(f)->pMethods->xFileSize(real_of(f), &size);
-  if (rc == SQLITE_OK && at + n > size && !has_room(at + n - size))
-    return SQLITE_FULL;
-  return real_of(f)->pMethods->xWrite(real_of(f), from, n, at);
-}
-
-static int x_truncate(sqlite3_file *f, sqlite3_int64 size) {
-  return real_of(f)->pMethods->xTruncate(real_of(f), size);
-}
-
-static int x_sync(sqlite3_file *f, int flags) {
-  if (atomic_load(&disk.syncs_to_fail) > 0) {
+  if (call->op == VFS_SYNC && atomic_load(&disk.syncs_to_fail) > 0) {
     atomic_fetch_sub(&disk.syncs_to_fail, 1);
     return SQLITE_IOERR_FSYNC;
   }
-  return real_of(f)->pMethods->xSync(real_of(f), flags);
-}
-
-static int x_file_size(sqlite3_file *f, sqlite3_int64 *size) {
-  return real_of(f)->pMethods->xFileSize(real_of(f), size);
-}
-
-static int x_lock(sqlite3_file *f, int lock) {
-  return real_of(f)->pMethods->xLock(real_of(f), lock);
-}
-
-static int x_unlock(sqlite3_file *f, int lock) {
-  return real_of(f)->pMethods->xUnlock(real_of(f), lock);
-}
-
-static int x_check(sqlite3_file *f, int *out) {
-  return real_of(f)->pMethods->xCheckReservedLock(real_of(f), out);
-}
-
-static int x_control(sqlite3_file *f, int op, void *arg) {
-  return real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
-}
-
-static int x_sector(sqlite3_file *f) {
-  return real_of(f)->pMethods->xSectorSize(real_of(f));
-}
-
-static int x_device(sqlite3_file *f) {
-  return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
-}
-
-static int x_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **out) {
-  return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, out);
-}
-
-static int x_shm_lock(sqlite3_file *f, int offset, int n, int flags) {
-  return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
-}
-
-static void x_shm_barrier(sqlite3_file *f) {
-  real_of(f)->pMethods->xShmBarrier(real_of(f));
-}
-
-static int x_shm_unmap(sqlite3_file *f, int remove) {
-  return real_of(f)->pMethods->xShmUnmap(real_of(f), remove);
-}
-
-static const sqlite3_io_methods methods = {
-    .iVersion = 2,
-    .xClose = x_close,
-    .xRead = x_read,
-    .xWrite = x_write,
-    .xTruncate = x_truncate,
-    .xSync = x_sync,
-    .xFileSize = x_file_size,
-    .xLock = x_lock,
-    .xUnlock = x_unlock,
-    .xCheckReservedLock = x_check,
-    .xFileControl = x_control,
-    .xSectorSize = x_sector,
-    .xDeviceCharacteristics = x_device,
-    .xShmMap = x_shm_map,
-    .xShmLock = x_shm_lock,
-    .xShmBarrier = x_shm_barrier,
-    .xShmUnmap = x_shm_unmap,
-};
-
-static sqlite3_vfs *real_vfs;
-static sqlite3_vfs vfs;
-
-static int x_open(sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *f, int flags, int *out) {
-  (void)v;
-  struct file *file = (struct file *)f;
-  file->base.pMethods = NULL;
-  file->real = calloc(1, (size_t)real_vfs->szOsFile);
-  if (file->real == NULL)
-    return SQLITE_NOMEM;
-  int rc = real_vfs->xOpen(real_vfs, name, file->real, flags, out);
-  if (rc == SQLITE_OK)
-    file->base.pMethods = &methods;
-  else
-    free(file->real);
-  return rc;
+  if (call->op != VFS_WRITE)
+    return SQLITE_OK;
+  int rc = call->real->pMethods->xFileSize(call->real, &size);
+  bool grows = rc == SQLITE_OK && call->at + call->n > size;
+  return grows && !has_room(call->at + call->n - size) ? SQLITE_FULL : SQLITE_OK;
 }
 
 static int group_setup(void **state) {
   (void)state;
-  real_vfs = sqlite3_vfs_find(NULL);
-  vfs = *real_vfs;
-  vfs.zName = "small disk";
-  vfs.szOsFile = (int)sizeof(struct file);
-  vfs.xOpen = x_open;
-  vfs.pNext = NULL;
-  return sqlite3_vfs_register(&vfs, 1);
+  return vfs_layer_install(on_call);
 }
 
 /* ---- the tests ---- */

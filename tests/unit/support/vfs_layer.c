@@ -1,60 +1,11 @@
-/* vfs_shim: see vfs_shim.h. */
-#include "tests/fault/store/vfs_shim.h"
+/* vfs_layer: see vfs_layer.h. */
+#include "tests/unit/support/vfs_layer.h"
 
-#include <pthread.h>
-#include <sqlite3.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-  enum vfs_op op;
-  int wait, left; /* operations to let pass, then to fail */
-  int code;
-  int64_t failed;
-} fault;
-
-void vfs_shim_fail(enum vfs_op op, int nth, int count, int code) {
-  pthread_mutex_lock(&lock);
-  fault.op = op;
-  fault.wait = nth - 1;
-  fault.left = count;
-  fault.code = code;
-  fault.failed = 0;
-  pthread_mutex_unlock(&lock);
-}
-
-void vfs_shim_heal(void) {
-  pthread_mutex_lock(&lock);
-  fault.left = 0;
-  pthread_mutex_unlock(&lock);
-}
-
-int64_t vfs_shim_failed(void) {
-  pthread_mutex_lock(&lock);
-  int64_t failed = fault.failed;
-  pthread_mutex_unlock(&lock);
-  return failed;
-}
-
-/* SQLITE_OK: it is to be done. */
-static int verdict(enum vfs_op op) {
-  int code = SQLITE_OK;
-  pthread_mutex_lock(&lock);
-  if (op == fault.op && fault.left > 0) {
-    if (fault.wait > 0) {
-      fault.wait--;
-    } else {
-      code = fault.code;
-      fault.failed++;
-      if (fault.left != VFS_UNTIL_HEALED)
-        fault.left--;
-    }
-  }
-  pthread_mutex_unlock(&lock);
-  return code;
-}
+static vfs_hook_fn *ask;
+static sqlite3_vfs *real_vfs;
+static sqlite3_vfs vfs;
 
 /* ---- files ---- */
 
@@ -74,33 +25,26 @@ static int x_close(sqlite3_file *f) {
 }
 
 static int x_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at) {
-  int rc = verdict(VFS_READ);
-  if (rc != SQLITE_OK)
-    return rc;
-  rc = verdict(VFS_SHORT_READ);
-  if (rc == SQLITE_OK)
-    return real_of(f)->pMethods->xRead(real_of(f), to, n, at);
-  real_of(f)->pMethods->xRead(real_of(f), to, n, at);
-  memset((char *)to + n / 2, 0, (size_t)(n - n / 2));
-  return rc;
+  const struct vfs_call call = {.op = VFS_READ, .real = real_of(f), .n = n, .at = at};
+  int rc = ask(&call);
+  return rc == SQLITE_OK ? real_of(f)->pMethods->xRead(real_of(f), to, n, at) : rc;
 }
 
 static int x_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at) {
-  int rc = verdict(VFS_WRITE);
-  if (rc != SQLITE_OK)
-    return rc;
-  rc = verdict(VFS_TORN_WRITE);
-  int written = real_of(f)->pMethods->xWrite(real_of(f), from, rc == SQLITE_OK ? n : n / 2, at);
-  return rc == SQLITE_OK ? written : rc;
+  const struct vfs_call call = {VFS_WRITE, real_of(f), from, n, at};
+  int rc = ask(&call);
+  return rc == SQLITE_OK ? real_of(f)->pMethods->xWrite(real_of(f), from, n, at) : rc;
 }
 
 static int x_truncate(sqlite3_file *f, sqlite3_int64 size) {
-  int rc = verdict(VFS_TRUNCATE);
+  const struct vfs_call call = {.op = VFS_TRUNCATE, .real = real_of(f), .at = size};
+  int rc = ask(&call);
   return rc == SQLITE_OK ? real_of(f)->pMethods->xTruncate(real_of(f), size) : rc;
 }
 
 static int x_sync(sqlite3_file *f, int flags) {
-  int rc = verdict(VFS_SYNC);
+  const struct vfs_call call = {.op = VFS_SYNC, .real = real_of(f)};
+  int rc = ask(&call);
   return rc == SQLITE_OK ? real_of(f)->pMethods->xSync(real_of(f), flags) : rc;
 }
 
@@ -170,14 +114,12 @@ static const sqlite3_io_methods methods = {
 
 /* ---- the VFS ---- */
 
-static sqlite3_vfs *real_vfs;
-static sqlite3_vfs vfs;
-
 static int x_open(sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *f, int flags, int *out) {
   struct file *file = (struct file *)f;
+  const struct vfs_call call = {.op = VFS_OPEN};
   (void)v;
   file->base.pMethods = NULL;
-  int rc = verdict(VFS_OPEN);
+  int rc = ask(&call);
   if (rc != SQLITE_OK)
     return rc;
   file->real = calloc(1, (size_t)real_vfs->szOsFile);
@@ -191,13 +133,13 @@ static int x_open(sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *f, int fl
   return rc;
 }
 
-void vfs_shim_install(void) {
+int vfs_layer_install(vfs_hook_fn *hook) {
+  ask = hook;
   real_vfs = sqlite3_vfs_find(NULL);
   vfs = *real_vfs;
-  vfs.zName = "faults";
+  vfs.zName = "test";
   vfs.szOsFile = (int)sizeof(struct file);
   vfs.xOpen = x_open;
   vfs.pNext = NULL;
-  if (sqlite3_vfs_register(&vfs, 1) != SQLITE_OK)
-    abort();
+  return sqlite3_vfs_register(&vfs, 1);
 }
