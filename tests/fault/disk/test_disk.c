@@ -4,9 +4,8 @@
  * readiness and metrics say so; when space returns so does service, without a restart. What has
  * become read-only takes a mount, and so a restart: then everything that was acknowledged is there.
  */
+#include "tests/fault/support/hub_world.h"
 #include "tests/fault/support/outage.h"
-#include "tests/fault/support/privileged.h"
-#include "tests/unit/support/live_hub.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,44 +14,25 @@
 /* cmocka.h needs those before it */
 #include <cmocka.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
 
 struct world {
-  struct mounted disk;
-  char socket[96], secret[96], log[96];
-  struct ledger ledger;
-  struct hub_process hub;
-  struct traffic traffic;
+  struct hub_world base;
   struct outage outage;
-  char *token;
 };
 
 static int setup(void **state) {
-  struct world *w = calloc(1, sizeof *w);
-  mounted_make(&w->disk);
-  temp_folder_write(&w->disk.folder, "secret", LIVE_SECRET);
-  snprintf(w->socket, sizeof w->socket, "unix:%s/hub.sock", w->disk.folder.path);
-  snprintf(w->secret, sizeof w->secret, "%s/secret", w->disk.folder.path);
-  w->token = live_token_all();
-  ledger_init(&w->ledger);
-  w->outage = (struct outage){.token = w->token, .traffic = &w->traffic};
+  struct world *w = malloc(sizeof *w);
+  hub_world_make(&w->base);
+  w->outage = (struct outage){.token = w->base.token, .traffic = &w->base.traffic};
   *state = w;
   return 0;
 }
 
 static int teardown(void **state) {
   struct world *w = *state;
-  if (w->hub.pid != 0) {
-    kill(w->hub.pid, SIGKILL);
-    waitpid(w->hub.pid, NULL, 0);
-  }
-  ledger_finish(&w->ledger);
-  free(w->token);
-  mounted_remove(&w->disk);
+  hub_world_remove(&w->base);
   free(w);
   return 0;
 }
@@ -71,43 +51,43 @@ static int port_in(const char *log) {
 }
 
 static void start_hub(struct world *w, int number) {
-  const char *const options[] = {"--listen",      "127.0.0.1:0", "--listen",  w->socket,
-                                 "--store",       w->disk.store, "--workers", "2",
-                                 "--secret-file", w->secret,     NULL};
-  snprintf(w->log, sizeof w->log, "%s/log%d", w->disk.folder.path, number);
-  hub_process_start(&w->hub, w->log, options);
+  const char *const options[] = {"--listen",      "127.0.0.1:0",      "--listen",  w->base.socket,
+                                 "--store",       w->base.disk.store, "--workers", "2",
+                                 "--secret-file", w->base.secret,     NULL};
+  snprintf(w->base.log, sizeof w->base.log, "%s/log%d", w->base.disk.folder.path, number);
+  hub_process_start(&w->base.hub, w->base.log, options);
 }
 
 static void begin(struct world *w) {
   start_hub(w, 1);
-  traffic_init(&w->traffic, &w->ledger, &w->hub, w->socket, w->token);
-  traffic_renew(&w->traffic);
-  TRAFFIC_WAIT_FOR(&w->traffic, (w->outage.port = port_in(w->log)) != 0);
+  traffic_init(&w->base.traffic, &w->base.ledger, &w->base.hub, w->base.socket, w->base.token);
+  traffic_renew(&w->base.traffic);
+  TRAFFIC_WAIT_FOR(&w->base.traffic, (w->outage.port = port_in(w->base.log)) != 0);
 }
 
 static void end(struct world *w) {
-  traffic_stop(&w->traffic);
-  TRAFFIC_WAIT_FOR(&w->traffic, traffic_is_settled(&w->traffic));
-  traffic_check_stored(&w->traffic, true);
-  traffic_drain(&w->traffic);
-  traffic_finish(&w->traffic);
-  assert_int_equal(hub_process_end(&w->hub), 0);
+  traffic_stop(&w->base.traffic);
+  TRAFFIC_WAIT_FOR(&w->base.traffic, traffic_is_settled(&w->base.traffic));
+  traffic_check_stored(&w->base.traffic, true);
+  traffic_drain(&w->base.traffic);
+  traffic_finish(&w->base.traffic);
+  assert_int_equal(hub_process_end(&w->base.hub), 0);
 }
 
 /* The ballast gives the hub 8 MiB to delete with; then publishes find no room. */
 static void fill_disk(const struct world *w) {
-  privileged_run("dd if=/dev/zero of='%s/other' bs=64k 2>/dev/null; true", w->disk.at);
+  privileged_run("dd if=/dev/zero of='%s/other' bs=64k 2>/dev/null; true", w->base.disk.at);
 }
 
 static void test_a_full_disk_refuses_publishes_until_there_is_room(void **state) {
   struct world *w = *state;
-  mounted_mount_tmpfs(&w->disk, "24m");
+  mounted_mount_tmpfs(&w->base.disk, "24m");
   begin(w);
   for (int round = 0; round < 2; round++) {
     outage_before(&w->outage);
     fill_disk(w);
     outage_expect(&w->outage);
-    privileged_run("rm '%s/other'", w->disk.at);
+    privileged_run("rm '%s/other'", w->base.disk.at);
     outage_expect_end(&w->outage);
   }
   end(w);
@@ -115,18 +95,18 @@ static void test_a_full_disk_refuses_publishes_until_there_is_room(void **state)
 
 static void test_a_file_system_that_becomes_read_only_loses_nothing(void **state) {
   struct world *w = *state;
-  mounted_make_ext4(&w->disk, "64M");
-  mounted_mount(&w->disk, "errors=remount-ro");
+  mounted_make_ext4(&w->base.disk, "64M");
+  mounted_mount(&w->base.disk, "errors=remount-ro");
   begin(w);
   outage_before(&w->outage);
-  privileged_run("mount -o remount,abort '%s'", w->disk.at); /* as ext4 does after an error */
+  privileged_run("mount -o remount,abort '%s'", w->base.disk.at); /* as ext4 does after an error */
   outage_expect(&w->outage);
-  hub_process_kill(&w->hub);
-  traffic_hub_died(&w->traffic);
-  mounted_unmount(&w->disk);
-  mounted_mount(&w->disk, "rw");
+  hub_process_kill(&w->base.hub);
+  traffic_hub_died(&w->base.traffic);
+  mounted_unmount(&w->base.disk);
+  mounted_mount(&w->base.disk, "rw");
   start_hub(w, 2);
-  traffic_renew(&w->traffic);
+  traffic_renew(&w->base.traffic);
   end(w);
 }
 

@@ -7,9 +7,7 @@
  *
  * CWS_POWER_ROUNDS: how many cuts.
  */
-#include "tests/fault/support/privileged.h"
-#include "tests/fault/support/traffic.h"
-#include "tests/unit/support/live_hub.h"
+#include "tests/fault/support/hub_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,65 +18,40 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ROUNDS 8
 #define EXT4_SHUTDOWN _IOR('X', 125, uint32_t) /* linux/ext4.h has it since 6.2 only */
 #define EXT4_SHUTDOWN_NO_LOG_FLUSH 2
 
-struct world {
-  struct mounted disk;
-  char listen[96], secret[96], log[96];
-  struct ledger ledger;
-  struct hub_process hub;
-  struct traffic traffic;
-  char *token;
-};
-
 static int setup(void **state) {
-  struct world *w = calloc(1, sizeof *w);
-  mounted_make(&w->disk);
+  struct hub_world *w = malloc(sizeof *w);
+  hub_world_make(w);
   mounted_make_ext4(&w->disk, "256M");
   mounted_mount(&w->disk, "rw");
-  temp_folder_write(&w->disk.folder, "secret", LIVE_SECRET);
-  snprintf(w->listen, sizeof w->listen, "unix:%s/hub.sock", w->disk.folder.path);
-  snprintf(w->secret, sizeof w->secret, "%s/secret", w->disk.folder.path);
-  snprintf(w->log, sizeof w->log, "%s/log", w->disk.folder.path);
-  w->token = live_token_all();
-  ledger_init(&w->ledger);
   *state = w;
   return 0;
 }
 
 static int teardown(void **state) {
-  struct world *w = *state;
-  if (w->hub.pid != 0) {
-    kill(w->hub.pid, SIGKILL);
-    waitpid(w->hub.pid, NULL, 0);
-  }
-  ledger_finish(&w->ledger);
-  free(w->token);
-  mounted_remove(&w->disk);
-  free(w);
+  hub_world_remove(*state);
+  free(*state);
   return 0;
 }
 
-static void start_hub(struct world *w, const char *durability) {
+static void start_hub(struct hub_world *w, const char *durability) {
   const char *const options[] = {
-      "--listen",     w->listen,   "--store", w->disk.store,          "--secret-file",
+      "--listen",     w->socket,   "--store", w->disk.store,          "--secret-file",
       w->secret,      "--workers", "2",       "--max-request-events", "4000",
       "--durability", durability,  NULL};
   hub_process_start(&w->hub, w->log, options);
 }
 
 /* Nothing is written any more; then the machine is off and on again. */
-static void cut_power(struct world *w) {
+static void cut_power(struct hub_world *w) {
   uint32_t how = EXT4_SHUTDOWN_NO_LOG_FLUSH;
   kill(w->hub.pid, SIGSTOP);
   int fd = open(w->disk.at, O_RDONLY | O_DIRECTORY);
@@ -90,22 +63,11 @@ static void cut_power(struct world *w) {
   mounted_mount(&w->disk, "rw");
 }
 
-static void check_file(const struct world *w) {
-  sqlite3 *db;
-  sqlite3_stmt *stmt;
-  assert_int_equal(sqlite3_open(w->disk.db, &db), SQLITE_OK);
-  assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);
-  assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-  assert_string_equal((const char *)sqlite3_column_text(stmt, 0), "ok");
-  sqlite3_finalize(stmt);
-  assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
 static void test_a_power_cut_loses_nothing_that_was_answered(void **state) {
-  struct world *w = *state;
+  struct hub_world *w = *state;
   const char *text = getenv("CWS_POWER_ROUNDS");
   int rounds = text != NULL ? atoi(text) : ROUNDS;
-  traffic_init(&w->traffic, &w->ledger, &w->hub, w->listen, w->token);
+  traffic_init(&w->traffic, &w->ledger, &w->hub, w->socket, w->token);
   for (int round = 0; round < rounds; round++) {
     int64_t before = w->traffic.acknowledged;
     start_hub(w, "full");
@@ -113,7 +75,7 @@ static void test_a_power_cut_loses_nothing_that_was_answered(void **state) {
     TRAFFIC_WAIT_FOR(&w->traffic, w->traffic.acknowledged >= before + 100 + 97 * round);
     cut_power(w);
     traffic_hub_died(&w->traffic);
-    check_file(w);
+    hub_world_check_file(w->disk.db);
   }
   start_hub(w, "full");
   traffic_renew(&w->traffic);
@@ -128,35 +90,25 @@ static void test_a_power_cut_loses_nothing_that_was_answered(void **state) {
 
 /* ---- normal: what the documentation says it trades ---- */
 
-static int64_t query(const struct world *w, const char *sql) {
-  sqlite3 *db;
-  sqlite3_stmt *stmt;
-  assert_int_equal(sqlite3_open(w->disk.db, &db), SQLITE_OK);
-  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-  int64_t out = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-  sqlite3_finalize(stmt);
-  assert_int_equal(sqlite3_close(db), SQLITE_OK);
-  return out;
-}
-
-static void run_hub(struct world *w, const char *durability, int64_t answers) {
+static void run_hub(struct hub_world *w, const char *durability, int64_t answers) {
   start_hub(w, durability);
   TRAFFIC_WAIT_FOR(&w->traffic, w->traffic.acknowledged >= answers);
 }
 
 static void test_normal_durability_may_lose_the_last_moments_and_nothing_in_between(void **state) {
-  struct world *w = *state;
-  traffic_init(&w->traffic, &w->ledger, &w->hub, w->listen, w->token);
+  struct hub_world *w = *state;
+  traffic_init(&w->traffic, &w->ledger, &w->hub, w->socket, w->token);
   run_hub(w, "full", 300);
   assert_int_equal(hub_process_end(&w->hub), 0);
-  int64_t before = query(w, "SELECT count(*) FROM events");
+  int64_t before = hub_world_query(w->disk.db, "SELECT count(*) FROM events");
   run_hub(w, "normal", w->traffic.acknowledged + 1000);
   cut_power(w);
   traffic_abandon(&w->traffic);
-  check_file(w);
-  int64_t left = query(w, "SELECT count(*) FROM events");
-  assert_int_equal(query(w, "SELECT count(*) FROM (SELECT 1 FROM events GROUP BY stream_id"
-                            " HAVING min(message_id) != 1 OR max(message_id) != count(*))"),
+  hub_world_check_file(w->disk.db);
+  int64_t left = hub_world_query(w->disk.db, "SELECT count(*) FROM events");
+  assert_int_equal(hub_world_query(w->disk.db,
+                                   "SELECT count(*) FROM (SELECT 1 FROM events GROUP BY stream_id"
+                                   " HAVING min(message_id) != 1 OR max(message_id) != count(*))"),
                    0);
   print_message("normal: %lld events were answered, %lld are left\n",
                 (long long)w->traffic.acknowledged, (long long)left);
