@@ -24,7 +24,8 @@ expect_refused() {
   local before
   before=$(sums)
   for _ in 1 2; do
-    run3 "$COUNCILWS" serve --listen 127.0.0.1:0 --store "sqlite:$dir/hub.db"
+    run3 timeout 20 "$COUNCILWS" serve --listen 127.0.0.1:0 --store "sqlite:$dir/hub.db"
+    [ "$status" -ne 124 ] || fail "a damaged store is served"
     assert_status 65
     assert_out ""
     assert_err_has "'$dir/hub.db'"

@@ -99,10 +99,11 @@ static void test_a_file_system_that_becomes_read_only_loses_nothing(void **state
   mounted_mount(&w->base.disk, "errors=remount-ro");
   begin(w);
   outage_before(&w->outage);
+  int64_t wrote_until_ms = traffic_now_ms();
   privileged_run("mount -o remount,abort '%s'", w->base.disk.at); /* as ext4 does after an error */
   outage_expect(&w->outage);
   hub_process_kill(&w->base.hub);
-  traffic_hub_died(&w->base.traffic);
+  traffic_hub_died(&w->base.traffic, wrote_until_ms);
   mounted_unmount(&w->base.disk);
   mounted_mount(&w->base.disk, "rw");
   start_hub(w, 2);

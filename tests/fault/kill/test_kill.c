@@ -124,7 +124,7 @@ static void test_a_killed_hub_loses_nothing_it_has_answered(void **state) {
     traffic_renew(&w->base.traffic);
     choose_moment(w);
     hub_process_kill(&w->base.hub);
-    traffic_hub_died(&w->base.traffic);
+    traffic_hub_died(&w->base.traffic, traffic_now_ms());
   }
   start_hub(w);
   traffic_renew(&w->base.traffic);

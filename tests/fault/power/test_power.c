@@ -74,7 +74,7 @@ static void test_a_power_cut_loses_nothing_that_was_answered(void **state) {
     traffic_renew(&w->traffic);
     TRAFFIC_WAIT_FOR(&w->traffic, w->traffic.acknowledged >= before + 100 + 97 * round);
     cut_power(w);
-    traffic_hub_died(&w->traffic);
+    traffic_hub_died(&w->traffic, traffic_now_ms());
     hub_world_check_file(w->disk.db);
   }
   start_hub(w, "full");

@@ -11,14 +11,13 @@ struct outage {
   int port; /* of the hub, for plain HTTP */
   const char *token;
   struct traffic *traffic;
-  int64_t failed_before; /* publishes_failed of /metrics */
   int64_t losses_before; /* of the steady watchers' connections */
 };
 
 /* Before: service is as it should be. */
 void outage_before(struct outage *o);
-/* The reason is there: waits until readiness says so; publishes are refused with 503
- * store_unavailable and counted; who watches stays connected; who comes is served. */
+/* The reason is there: waits until publishes are refused with 503 store_unavailable; each is
+ * counted, and readiness says so; who watches stays connected; who comes is served. */
 void outage_expect(struct outage *o);
 /* The reason is gone: waits until service is back by itself; what was refused is stored once when
  * sent again. */

@@ -212,9 +212,9 @@ static void end_life(struct traffic_watcher *w, int64_t cutoff_ms) {
   w->f = NULL;
 }
 
-void traffic_hub_died(struct traffic *t) {
+void traffic_hub_died(struct traffic *t, int64_t wrote_until_ms) {
   for (int i = 0; i < LEDGER_REQUESTS; i++)
-    end_life(&t->fresh[i], traffic_now_ms() - POSITION_MS);
+    end_life(&t->fresh[i], wrote_until_ms - POSITION_MS);
 }
 
 void traffic_hub_ended(struct traffic *t) {

@@ -80,8 +80,9 @@ void traffic_wait_turn(struct traffic *t, int64_t began_ms, const char *conditio
 
 /* Fresh watchers for a new life of the hub. */
 void traffic_renew(struct traffic *t);
-/* The hub died now: what was acknowledged more than a second ago must not be lost. */
-void traffic_hub_died(struct traffic *t);
+/* The hub died, and could write until then: what was acknowledged more than a second earlier must
+ * not be lost. */
+void traffic_hub_died(struct traffic *t, int64_t wrote_until_ms);
 /* It ended gracefully: nothing that was acknowledged may be lost. */
 void traffic_hub_ended(struct traffic *t);
 /* No more is sent. */

@@ -62,7 +62,8 @@ struct raw_ws *raw_ws_open(int port, const char *request_id, const char *token, 
 /* The same with `out` for a refusal: then NULL. `out` is the caller's to free in both cases. */
 struct raw_ws *raw_ws_try(int port, const char *request_id, const char *token, const char *query,
                           struct raw_reply *out);
-/* The next message, which is to be of that type; borrowed until the next call. */
+/* The next message, which is to be of that type; borrowed until the next call. Heartbeats, which
+ * come when they will, are passed over where another is asked for. */
 json_t *raw_ws_next(struct raw_ws *ws, const char *type);
 void raw_ws_say(struct raw_ws *ws, const char *json);
 /* Reads to the end; the hub's close code, 1006 where there was none. Messages on the way are

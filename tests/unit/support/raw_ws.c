@@ -125,13 +125,19 @@ int raw_ws_fd(const struct raw_ws *ws) {
 
 /* ---- messages ---- */
 
-json_t *raw_ws_next(struct raw_ws *ws, const char *type) {
+static const char *take_message(struct raw_ws *ws) {
   while (json_array_size(ws->queue) == 0 && !ws->is_at_end)
     read_frames(ws);
   json_decref(ws->current);
   ws->current = json_incref(json_array_get(ws->queue, 0));
   json_array_remove(ws->queue, 0);
-  const char *got = json_string_value(json_object_get(ws->current, "type"));
+  return json_string_value(json_object_get(ws->current, "type"));
+}
+
+json_t *raw_ws_next(struct raw_ws *ws, const char *type) {
+  const char *got = take_message(ws);
+  while (got != NULL && strcmp(got, type) != 0 && strcmp(got, "heartbeat") == 0)
+    got = take_message(ws);
   if (got == NULL || strcmp(got, type) != 0)
     fail_msg("expected %s: %s", type, got != NULL ? got : "the end");
   return ws->current;
