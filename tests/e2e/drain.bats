@@ -21,12 +21,13 @@ run_events() {
   port=$(hub_port)
   ulimit -n "$(ulimit -Hn)"
   node "$E2E/drain.js" "ws://127.0.0.1:$port" "$(councilws token --sub many --admin)" "$watchers" "$events" \
-    >"$dir/many" 2>"$dir/many.err" &
+    >"$dir/many" 2>"$dir/many.err" 3>&- &
   many=$!
   timeout 60 bash -c 'until grep -q ready "$1" || ! kill -0 "$2" 2>/dev/null; do sleep 0.05; done' _ "$dir/many" "$many"
   grep -q ready "$dir/many" || fail "not connected: $(cat "$dir/many.err")"
 
-  run_events | "$COUNCILWS" publish run --file - >"$dir/ids" 2>"$dir/talk" &
+  # A job of its own, which a failed test does not wait for.
+  "$COUNCILWS" publish run --file - < <(run_events 3>&-) >"$dir/ids" 2>"$dir/talk" 3>&- &
   publisher=$!
   timeout 60 bash -c 'until [ "$(wc -l <"$1")" -ge 30 ]; do sleep 0.02; done' _ "$dir/ids"
 
