@@ -1,6 +1,7 @@
 /*
- * auth: see auth.h. `current` is what changes: the mutex is held to read or swap it,
- * never while a token is verified or a key is read, so a loop never waits for a file or a network.
+ * auth: see auth.h. `current` is what changes: the mutex is held to read or swap it, and what was
+ * verified with it, never while a token is verified or a key is read, so a loop never waits for a
+ * file or a network.
  */
 #include "server/auth/auth.h"
 
@@ -10,6 +11,7 @@
 #include "server/auth/keyring.h"
 #include "server/auth/origin.h"
 #include "server/auth/refresher.h"
+#include "server/auth/verified.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +19,11 @@
 #define REFRESH_MS 300000 /* URLs: every 5 minutes, and as often at most for an unknown kid */
 
 struct auth {
-  pthread_mutex_t mutex;   /* of current, refresher and unknown_kid_ms */
+  pthread_mutex_t mutex;   /* of current, verified, refresher and unknown_kid_ms */
   pthread_mutex_t reading; /* one reload or refresh at a time, or an older one might win */
   struct keyring *current;
-  int64_t unknown_kid_ms; /* when a kid last caused a refresh; INT64_MIN: never */
+  struct verified verified; /* with the keys of current */
+  int64_t unknown_kid_ms;   /* when a kid last caused a refresh; INT64_MIN: never */
   atomic_bool is_ending;
   char *issuer, *audience; /* or NULL */
   char **origins;          /* NULL-terminated, or NULL */
@@ -29,17 +32,11 @@ struct auth {
   struct refresher *refresher; /* NULL without URLs */
 };
 
-static struct keyring *current_ring(struct auth *a) {
-  pthread_mutex_lock(&a->mutex);
-  struct keyring *ring = keyring_ref(a->current);
-  pthread_mutex_unlock(&a->mutex);
-  return ring;
-}
-
 static void swap_ring(struct auth *a, struct keyring *ring) {
   pthread_mutex_lock(&a->mutex);
   struct keyring *old = a->current;
   a->current = ring;
+  verified_clear(&a->verified);
   pthread_mutex_unlock(&a->mutex);
   keyring_unref(old);
 }
@@ -198,6 +195,7 @@ void auth_free(struct auth *a) {
     return;
   atomic_store(&a->is_ending, true);
   refresher_free(a->refresher);
+  verified_clear(&a->verified);
   keyring_unref(a->current);
   free(a->issuer);
   free(a->audience);
@@ -234,21 +232,53 @@ static int make_grants(struct cws_claims_owned *claims, const char *token, struc
   return *out != NULL ? 0 : err_set(err, CWS_ENOMEM, NULL);
 }
 
-int auth_check(struct auth *a, const char *token, struct grants **out, struct cws_error *err) {
-  if (token == NULL || token[0] == '\0')
-    return err_set(err, CWS_ENOTOKEN, NULL);
+/* The ring to verify with, unless the token is known: then its grants. */
+static struct keyring *look_up(struct auth *a, const struct token_digest *digest, int64_t now_s,
+                               struct grants **out) {
+  pthread_mutex_lock(&a->mutex);
+  *out = verified_find(&a->verified, digest, now_s);
+  struct keyring *ring = *out == NULL ? keyring_ref(a->current) : NULL;
+  pthread_mutex_unlock(&a->mutex);
+  return ring;
+}
+
+/* Unless the keys changed meanwhile: then it may be good no more. */
+static void remember(struct auth *a, const struct keyring *ring, const struct token_digest *digest,
+                     struct grants *grants, int64_t now_s) {
+  pthread_mutex_lock(&a->mutex);
+  if (a->current == ring)
+    verified_add(&a->verified, digest, grants, now_s);
+  pthread_mutex_unlock(&a->mutex);
+}
+
+static int verify(struct auth *a, const struct keyring *ring, const char *token, size_t len,
+                  int64_t now_s, struct grants **out, struct cws_error *err) {
   struct cws_claims_owned *claims;
-  struct cws_verify_options options = {.size = sizeof options,
-                                       .now_s = clock_wall_ms(a->clock) / 1000,
-                                       .issuer = a->issuer,
-                                       .audience = a->audience};
-  size_t len = strlen(token);
-  struct keyring *ring = current_ring(a);
+  struct cws_verify_options options = {
+      .size = sizeof options, .now_s = now_s, .issuer = a->issuer, .audience = a->audience};
   int code = cws_token_verify(ring->keys, token, len, &options, &claims, err);
   if (code == CWS_EBADTOKEN && token_names_unknown_key(ring->keys, token, len))
     look_for_key(a);
-  keyring_unref(ring);
   return code == 0 ? make_grants(claims, token, out, err) : code;
+}
+
+int auth_check(struct auth *a, const char *token, struct grants **out, struct cws_error *err) {
+  if (token == NULL || token[0] == '\0')
+    return err_set(err, CWS_ENOTOKEN, NULL);
+  int64_t now_s = clock_wall_ms(a->clock) / 1000;
+  size_t len = strlen(token);
+  struct token_digest digest = token_digest(token, len);
+  struct grants *known;
+  struct keyring *ring = look_up(a, &digest, now_s, &known);
+  if (ring == NULL) {
+    *out = known;
+    return 0;
+  }
+  int code = verify(a, ring, token, len, now_s, out, err);
+  if (code == 0)
+    remember(a, ring, &digest, *out, now_s);
+  keyring_unref(ring);
+  return code;
 }
 
 bool auth_origin_allowed(const struct auth *a, const char *origin, const char *host) {

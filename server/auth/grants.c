@@ -8,6 +8,7 @@ struct grants *grants_new(struct cws_claims_owned *claims, const char *token) {
   struct grants *g = calloc(1, sizeof *g);
   const struct cws_claims *view = cws_claims_view(claims);
   if (g != NULL) {
+    atomic_init(&g->refs, 1);
     g->claims = claims;
     g->sub = strdup(view->sub);
     g->token = strdup(token);
@@ -21,8 +22,13 @@ struct grants *grants_new(struct cws_claims_owned *claims, const char *token) {
   return NULL;
 }
 
+struct grants *grants_ref(struct grants *g) {
+  atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+  return g;
+}
+
 void grants_free(struct grants *g) {
-  if (g == NULL)
+  if (g == NULL || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) > 1)
     return;
   cws_claims_free(g->claims);
   free(g->sub);
