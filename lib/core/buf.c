@@ -1,7 +1,6 @@
 /* buf: a growing byte buffer; see buf.h. */
 #include "lib/core/buf.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,9 +69,14 @@ void buf_add_char(struct buf *b, char c) {
 }
 
 void buf_add_i64(struct buf *b, int64_t v) {
-  char text[24];
-  int n = snprintf(text, sizeof text, "%" PRId64, v);
-  buf_add(b, text, (size_t)n);
+  char text[20], *p = text + sizeof text; /* as long as -2^63; snprintf takes ten times as long */
+  uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+  do
+    *--p = (char)('0' + rest % 10);
+  while ((rest /= 10) > 0);
+  if (v < 0)
+    *--p = '-';
+  buf_add(b, p, (size_t)(text + sizeof text - p));
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...) {
@@ -102,13 +106,20 @@ static void add_escaped(struct buf *b, unsigned char c) {
   buf_addf(b, "\\u%04x", c);
 }
 
+static bool is_plain_ascii(unsigned char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void buf_add_json_str(struct buf *b, const char *s, size_t len) {
   const unsigned char *p = (const unsigned char *)s, *end = p + len, *plain = p;
   buf_add_char(b, '"');
   while (p < end) {
+    if (is_plain_ascii(*p)) {
+      p++;
+      continue;
+    }
     size_t n = utf8_char(p, (size_t)(end - p));
-    bool is_plain = n > 1 || (n == 1 && *p >= 0x20 && *p != 0x7f && *p != '"' && *p != '\\');
-    if (is_plain) {
+    if (n > 1) {
       p += n;
       continue;
     }

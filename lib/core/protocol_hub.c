@@ -13,9 +13,15 @@
 /* {"type":T,"timestamp":NOW[,"message_id":N],"data":{ — close with end(). */
 static void begin(struct buf *b, const char *type, int64_t now_ms, int64_t message_id) {
   char stamp[TIMESTAMP_BUF];
-  buf_addf(b, "{\"type\":\"%s\",\"timestamp\":\"%s\"", type, timestamp_format(now_ms, stamp));
-  if (message_id >= 0)
-    buf_addf(b, ",\"message_id\":%lld", (long long)message_id);
+  buf_add_str(b, "{\"type\":\"");
+  buf_add_str(b, type);
+  buf_add_str(b, "\",\"timestamp\":\"");
+  buf_add_str(b, timestamp_format(now_ms, stamp));
+  buf_add_char(b, '"');
+  if (message_id >= 0) {
+    buf_add_str(b, ",\"message_id\":");
+    buf_add_i64(b, message_id);
+  }
   buf_add_str(b, ",\"data\":{");
 }
 
@@ -29,7 +35,9 @@ static void name(struct buf *b, const char *member) {
     return;
   if (b->len > 0 && b->data[b->len - 1] != '{')
     buf_add_char(b, ',');
-  buf_addf(b, "\"%s\":", member);
+  buf_add_char(b, '"');
+  buf_add_str(b, member);
+  buf_add_str(b, "\":");
 }
 
 static void add_str(struct buf *b, const char *member, const char *value) {

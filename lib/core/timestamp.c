@@ -2,7 +2,6 @@
 #include "lib/core/timestamp.h"
 
 #include <councilws/event.h>
-#include <stdio.h>
 #include <string.h>
 
 #define MS_PER_DAY INT64_C(86400000)
@@ -84,6 +83,12 @@ bool timestamp_parse(const char *s, size_t len, int64_t *ms) {
   return true;
 }
 
+/* Writes v as n digits to s. */
+static void put_digits(char *s, int v, size_t n) {
+  for (; n > 0; v /= 10)
+    s[--n] = (char)('0' + v % 10);
+}
+
 const char *timestamp_format(int64_t ms, char out[TIMESTAMP_BUF]) {
   if (ms < 0)
     ms = 0;
@@ -92,8 +97,14 @@ const char *timestamp_format(int64_t ms, char out[TIMESTAMP_BUF]) {
   int y, m, d;
   civil_from_days(ms / MS_PER_DAY, &y, &m, &d);
   int rest = (int)(ms % MS_PER_DAY);
-  snprintf(out, TIMESTAMP_BUF, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", y % 10000, m % 100, d % 100,
-           rest / 3600000, rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
+  memcpy(out, "0000-00-00T00:00:00.000Z", sizeof "0000-00-00T00:00:00.000Z");
+  put_digits(out, y, 4);
+  put_digits(out + 5, m, 2);
+  put_digits(out + 8, d, 2);
+  put_digits(out + 11, rest / 3600000, 2);
+  put_digits(out + 14, rest / 60000 % 60, 2);
+  put_digits(out + 17, rest / 1000 % 60, 2);
+  put_digits(out + 20, rest % 1000, 3);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "lib/core/buf.h"
 #include <cmocka.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,21 @@ static void everything_added_stands_there_with_a_nul_behind(void **state) {
   assert_false(b.failed);
   buf_finish(&b);
   buf_finish(NULL);
+}
+
+static void a_number_is_written_as_printf_would(void **state) {
+  (void)state;
+  static const int64_t numbers[] = {
+      0, 1, -1, 9, 10, -10, 99, 100, 123456, INT32_MIN, INT64_MAX, INT64_MIN + 1, INT64_MIN};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    char text[32];
+    struct buf b;
+    snprintf(text, sizeof text, "%lld", (long long)numbers[i]);
+    buf_init(&b);
+    buf_add_i64(&b, numbers[i]);
+    assert_string_equal(b.data, text);
+    buf_finish(&b);
+  }
 }
 
 static void it_grows_as_far_as_it_must(void **state) {
@@ -169,6 +185,7 @@ static void every_pair_of_bytes_is_valid_json(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(everything_added_stands_there_with_a_nul_behind),
+      cmocka_unit_test(a_number_is_written_as_printf_would),
       cmocka_unit_test(it_grows_as_far_as_it_must),
       cmocka_unit_test(a_reset_keeps_the_memory),
       cmocka_unit_test(the_first_bytes_can_be_dropped),

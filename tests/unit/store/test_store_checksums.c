@@ -26,6 +26,16 @@ static void test_crc32c_goes_on_where_it_stopped(void **state) {
   assert_int_equal(crc32c(0, "", 0), 0);
 }
 
+static void test_crc32c_is_the_same_on_every_processor(void **state) {
+  (void)state;
+  uint8_t bytes[300];
+  for (size_t i = 0; i < sizeof bytes; i++)
+    bytes[i] = (uint8_t)(i * 37 + i / 7);
+  for (size_t len = 0; len + 8 <= sizeof bytes; len++)
+    assert_int_equal(crc32c(7, bytes + len % 8, len), crc32c_portable(7, bytes + len % 8, len));
+  assert_int_equal(crc32c_portable(0, "123456789", 9), 0xe3069283u);
+}
+
 /* The reference vectors: key 00…0f, input 00 01 02 …; the first four and that of 15 bytes. */
 static void test_siphash_gives_the_reference_values(void **state) {
   (void)state;
@@ -70,6 +80,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_crc32c_gives_the_values_of_the_rfc),
       cmocka_unit_test(test_crc32c_goes_on_where_it_stopped),
+      cmocka_unit_test(test_crc32c_is_the_same_on_every_processor),
       cmocka_unit_test(test_siphash_gives_the_reference_values),
       cmocka_unit_test(test_every_key_gives_other_hashes),
   };
