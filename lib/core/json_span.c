@@ -20,14 +20,20 @@ static void skip_blanks(struct cursor *c) {
     c->p++;
 }
 
-/* From an opening quote to behind the closing one. */
+/* From an opening quote to behind the closing one. The next quote is looked for only once the last
+ * is passed, so that a string full of escapes takes no longer than another. */
 static void skip_string(struct cursor *c) {
-  for (c->p++; c->p < c->end && *c->p != '"'; c->p++) {
-    if (*c->p == '\\' && c->p + 1 < c->end)
-      c->p++;
+  const char *quote = c->p++;
+  while (c->p < c->end) {
+    if (quote < c->p && (quote = memchr(c->p, '"', (size_t)(c->end - c->p))) == NULL)
+      quote = c->end;
+    const char *escape = memchr(c->p, '\\', (size_t)(quote - c->p));
+    if (escape == NULL) {
+      c->p = quote < c->end ? quote + 1 : quote;
+      return;
+    }
+    c->p = c->end - escape > 2 ? escape + 2 : c->end;
   }
-  if (c->p < c->end)
-    c->p++;
 }
 
 static void skip_value(struct cursor *c) {
