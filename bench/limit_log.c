@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define FILE_BYTES (64u << 20)
+#define FILE_BYTES (16u << 20)
 #define BLOCK 4096u
 
 struct log {
