@@ -83,10 +83,16 @@ void buf_addf(struct buf *b, const char *fmt, ...) {
   va_list args, again;
   va_start(args, fmt);
   va_copy(again, args);
-  int n = vsnprintf(NULL, 0, fmt, args);
+  size_t room = b->failed || b->data == NULL ? 0 : b->cap - b->len;
+  int n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, fmt, args);
   va_end(args);
+  bool is_written = n >= 0 && (size_t)n < room;
+  if (!is_written && room > 0)
+    b->data[b->len] = '\0'; /* undoes the part that found room */
   if (n < 0) {
     fail(b);
+  } else if (is_written) {
+    b->len += (size_t)n;
   } else if (buf_reserve(b, (size_t)n) == 0) {
     vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
     b->len += (size_t)n;
