@@ -108,6 +108,19 @@ static int read_body(const struct call *call, struct batch *b, struct cws_error 
 
 /* ---- the answer ---- */
 
+/* By hand: it is the answer that is given most. Request ids need no escapes. */
+static void format_answer(struct buf *b, const char *request_id, const struct hub_publish *p) {
+  buf_add_str(b, "{\"request_id\":\"");
+  buf_add_str(b, request_id);
+  buf_add_str(b, "\",\"first_message_id\":");
+  buf_add_i64(b, p->first_id);
+  buf_add_str(b, ",\"last_message_id\":");
+  buf_add_i64(b, p->last_id);
+  buf_add_str(b, ",\"count\":");
+  buf_add_i64(b, (int64_t)p->count);
+  buf_add_str(b, p->duplicate ? ",\"duplicate\":true}" : ",\"duplicate\":false}");
+}
+
 static void on_published(struct hub_publish *p) {
   struct call *call = p->user;
   struct metrics *m = call->api->metrics;
@@ -122,11 +135,7 @@ static void on_published(struct hub_publish *p) {
   metrics_add(&m->events_duplicate, (int64_t)(p->count - p->stored));
   struct buf body;
   buf_init(&body);
-  buf_addf(&body,
-           "{\"request_id\":\"%s\",\"first_message_id\":%lld,\"last_message_id\":%lld,"
-           "\"count\":%zu,\"duplicate\":%s}",
-           call->request_id, (long long)p->first_id, (long long)p->last_id, p->count,
-           p->duplicate ? "true" : "false");
+  format_answer(&body, call->request_id, p);
   call_reply(call, 201, &body);
   buf_finish(&body);
 }

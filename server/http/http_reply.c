@@ -18,13 +18,28 @@ static const char *reason_of(int status) {
   }
 }
 
+#define HEAD_BYTES 512 /* of most answers; more is found room for */
+
+/* Each thread formats the second once. */
 static void add_date(struct buf *b) {
-  char text[40];
+  static _Thread_local char text[48];
+  static _Thread_local time_t formatted = -1;
   time_t now = time(NULL);
-  struct tm tm;
-  gmtime_r(&now, &tm);
-  strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-  buf_addf(b, "Date: %s\r\n", text);
+  if (now != formatted) {
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+    formatted = now;
+  }
+  buf_add_str(b, text);
+}
+
+static void add_content(struct buf *b, const struct http_response *a) {
+  buf_add_str(b, "Content-Type: ");
+  buf_add_str(b, a->content_type != NULL ? a->content_type : "application/json");
+  buf_add_str(b, "\r\nContent-Length: ");
+  buf_add_i64(b, (int64_t)a->body_len);
+  buf_add_str(b, "\r\n");
 }
 
 /* Nothing here is a page: it is not to be guessed at, framed, kept, or to run
@@ -40,11 +55,14 @@ static void add_security(struct buf *b) {
 static void add_head(struct buf *b, const struct http_request *r, const struct http_response *a,
                      bool closes) {
   bool has_body = a->status != 204;
-  buf_addf(b, "HTTP/1.1 %d %s\r\n", a->status, reason_of(a->status));
+  buf_add_str(b, "HTTP/1.1 ");
+  buf_add_i64(b, a->status);
+  buf_add_char(b, ' ');
+  buf_add_str(b, reason_of(a->status));
+  buf_add_str(b, "\r\n");
   add_date(b);
   if (has_body)
-    buf_addf(b, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-             a->content_type != NULL ? a->content_type : "application/json", a->body_len);
+    add_content(b, a);
   add_security(b);
   buf_add(b, r->answer_headers.data, r->answer_headers.len);
   if (a->extra_headers != NULL)
@@ -73,6 +91,7 @@ void http_reply(struct http_request *r, const struct http_response *response) {
   bool closes = response->close || !r->keep_alive || conn->is_draining;
   struct buf b;
   buf_init(&b);
+  buf_reserve(&b, HEAD_BYTES + response->body_len);
   add_head(&b, r, response, closes);
   if (http_method(r) != HTTP_M_HEAD)
     buf_add(&b, response->body, response->body_len);
