@@ -37,6 +37,7 @@ struct connection {
   size_t buffered; /* bytes given to libwebsockets since it last had none left */
   enum state state;
   bool is_paused; /* by the owner */
+  bool is_heard;  /* bytes came, so a TLS handshake is over */
   bool is_held;   /* not read while bytes wait to be sent, see hold() */
   struct connection_peer peer;
 };
@@ -256,7 +257,17 @@ static void on_writeable(struct connection *c) {
     c->handlers->on_drain(c, c->user);
 }
 
+/* When a handshake ends, libwebsockets gives the connection TLS_HANDSHAKE_S once more to become one
+ * of another role, and would end it then. All times from here on are ours. */
+static void end_handshake_timeout(struct connection *c) {
+  if (c->is_heard || c->state == STATE_DEAD) /* dead: its timeout is what closes it */
+    return;
+  c->is_heard = true;
+  lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
+}
+
 static void on_bytes(struct connection *c, const char *bytes, size_t len) {
+  end_handshake_timeout(c);
   if (c->state == STATE_OPEN && c->handlers->on_data != NULL)
     c->handlers->on_data(c, bytes, len, c->user);
 }

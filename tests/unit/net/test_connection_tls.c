@@ -2,6 +2,7 @@
  * show a certificate. */
 #include "tests/unit/net/near_end.h"
 
+#include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,27 @@ static void shake_as_usual(struct site *s) {
   far_send(&s->far, &s->rig, ".", 1); /* then the near end's part is over, too */
   WAIT_FOR(&s->rig, s->near.datas == 1);
   buf_reset(&s->near.in);
+}
+
+static int timeouts_ended;
+
+void __real_lws_set_timeout(struct lws *wsi, enum pending_timeout reason, int seconds);
+void __wrap_lws_set_timeout(struct lws *wsi, enum pending_timeout reason, int seconds);
+
+void __wrap_lws_set_timeout(struct lws *wsi, enum pending_timeout reason, int seconds) {
+  timeouts_ended += reason == NO_PENDING_TIMEOUT;
+  __real_lws_set_timeout(wsi, reason, seconds);
+}
+
+/* libwebsockets ends a connection 10 s after its handshake, unless it is told that this is over. */
+static void the_time_for_the_handshake_ends_with_the_first_bytes(void **state) {
+  struct site *s = *state;
+  timeouts_ended = 0;
+  shake_as_usual(s);
+  assert_int_equal(timeouts_ended, 1);
+  far_send(&s->far, &s->rig, "hello", 5);
+  WAIT_FOR(&s->rig, near_has(&s->near, "hello"));
+  assert_int_equal(timeouts_ended, 1);
 }
 
 static void bytes_go_both_ways(void **state) {
@@ -293,6 +315,7 @@ static void tls_1_2_clients_are_judged_as_well(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      TEST(the_time_for_the_handshake_ends_with_the_first_bytes),
       TEST(bytes_go_both_ways),
       TEST(nothing_older_than_tls_1_2_is_spoken),
       TEST(tls_1_2_is_spoken),
