@@ -29,6 +29,8 @@ static const struct option_spec OPTIONS[] = {
      "look through the store, say what was found, and end"},
     {"durability", 0, OPTION_CHOICE, "LEVEL", "full", "full|normal", true,
      "whether an answer waits for the disk (fsync)"},
+    {"compression", 0, OPTION_CHOICE, "WHETHER", "off", "off|on", true,
+     "compress what clients can decompress: less traffic, more work"},
     {"secret-file", 0, OPTION_LIST, "FILE", NULL, NULL, true,
      "an HMAC secret of at least 32 bytes (may be given again, for rotation)"},
     {"public-key", 0, OPTION_LIST, "FILE", NULL, NULL, true, "a public key (PEM)"},
@@ -134,6 +136,7 @@ static int read_options(struct serve *s, const struct options *o) {
   if (!options_is_given(o, "listen") && notify_inherited() != NULL)
     c->listen = notify_inherited();
   c->durability_normal = strcmp(options_string(o, "durability"), "normal") == 0;
+  c->compression = strcmp(options_string(o, "compression"), "on") == 0;
   c->issuer = options_string(o, "issuer");
   c->audience = options_string(o, "audience");
   c->tls_cert_file = options_string(o, "tls-cert");

@@ -136,6 +136,7 @@ static int open_sessions(struct cws_server *server) {
       .inactivity_timeout_ms = n->inactivity_timeout_ms,
       .ping_interval_ms = n->heartbeat_interval_ms > 0 ? n->heartbeat_interval_ms : PING_DEFAULT_MS,
       .max_event_bytes = (size_t)n->max_event_bytes,
+      .compression = n->compression,
       .clock = server->clock,
       .log = server->log,
       .metrics = &server->metrics,

@@ -75,8 +75,9 @@ struct ws_parser {
   uint8_t mask_offset;
   uint8_t role;
   uint8_t state;
-  uint8_t opcode;         /* of the current frame */
-  uint8_t message_opcode; /* of the message under way, 0 for none */
+  uint8_t opcode;                   /* of the current frame */
+  uint8_t message_opcode;           /* of the message under way, 0 for none */
+  bool allows_deflate, is_deflated; /* permessage-deflate was agreed to; the message under way is */
   uint8_t control_len;
   uint8_t control[WS_CONTROL_MAX];
 };
@@ -84,6 +85,9 @@ struct ws_parser {
 void ws_parser_init(struct ws_parser *p, enum ws_role role, uint32_t max_message,
                     const struct ws_frame_handlers *handlers, void *user);
 void ws_parser_finish(struct ws_parser *p);
+/* permessage-deflate was agreed to, without context takeover. max_message holds on the wire and for
+ * what is inflated. */
+void ws_parser_allow_deflate(struct ws_parser *p);
 
 /* Feeds bytes. 0, or the close code to answer with (1002, 1007, 1009, 1003 is the caller's
  * matter, 1011 for out of memory), with *reason a static English text. After a nonzero result

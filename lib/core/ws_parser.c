@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/core/utf8.h"
+#include "lib/core/ws_deflate.h"
 #include "lib/core/ws_frame.h"
 
 /*
@@ -34,6 +35,10 @@ void ws_parser_init(struct ws_parser *p, enum ws_role role, uint32_t max_message
   p->header_need = 2;
 }
 
+void ws_parser_allow_deflate(struct ws_parser *p) {
+  p->allows_deflate = true;
+}
+
 static void set_state(struct ws_parser *p, enum parser_state state) {
   if (p->state != STATE_STOPPED)
     p->state = (uint8_t)state;
@@ -44,6 +49,7 @@ static void drop_message(struct ws_parser *p) {
   p->message = NULL;
   p->message_len = p->message_cap = 0;
   p->message_opcode = 0;
+  p->is_deflated = false;
   p->utf8_state = UTF8_ACCEPT;
 }
 
@@ -96,11 +102,17 @@ static void unmask(struct ws_parser *p, char *out, const char *in, size_t len) {
 
 /* ---- header ---- */
 
+/* Only the first frame of a message says that it is compressed. RFC 7692, 6. */
+static bool may_be_deflated(const struct ws_parser *p, uint8_t opcode) {
+  return p->allows_deflate && (opcode == WS_TEXT || opcode == WS_BINARY);
+}
+
 static const char *check_first_bytes(const struct ws_parser *p) {
   static const uint16_t KNOWN = 1u << WS_CONTINUATION | 1u << WS_TEXT | 1u << WS_BINARY |
                                 1u << WS_CLOSE | 1u << WS_PING | 1u << WS_PONG;
   uint8_t opcode = p->header[0] & 0x0f;
-  if ((p->header[0] & 0x70) != 0)
+  uint8_t reserved = p->header[0] & 0x70;
+  if (reserved != 0 && !(reserved == WS_RSV1 && may_be_deflated(p, opcode)))
     return "a reserved bit is set";
   if ((KNOWN >> opcode & 1) == 0)
     return "unknown opcode";
@@ -150,8 +162,10 @@ static struct failure begin_frame(struct ws_parser *p) {
   }
   if (p->remaining > p->max_message - p->message_len)
     return (struct failure){WS_CLOSE_TOO_BIG, "the message is too big"};
-  if (p->opcode != WS_CONTINUATION)
+  if (p->opcode != WS_CONTINUATION) {
     p->message_opcode = p->opcode;
+    p->is_deflated = (p->header[0] & WS_RSV1) != 0;
+  }
   set_state(p, STATE_PAYLOAD);
   return (struct failure){0};
 }
@@ -203,7 +217,7 @@ static bool make_room(struct ws_parser *p, size_t more) {
 }
 
 static struct failure check_text(struct ws_parser *p, const char *bytes, size_t len, bool is_end) {
-  if (p->message_opcode == WS_TEXT) {
+  if (p->message_opcode == WS_TEXT && !p->is_deflated) {
     p->utf8_state = utf8_feed(p->utf8_state, (const uint8_t *)bytes, len);
     if (p->utf8_state == UTF8_REJECT || (is_end && p->utf8_state != UTF8_ACCEPT))
       return (struct failure){WS_CLOSE_BAD_DATA, "text is not UTF-8"};
@@ -220,6 +234,22 @@ static void give_message(struct ws_parser *p, const char *bytes, size_t len) {
   end_frame(p);
   p->handlers->on_message(opcode, len > 0 ? bytes : "", len, p->user);
   free(message);
+}
+
+static struct failure give_inflated(struct ws_parser *p, const char *bytes, size_t len) {
+  struct failure f = {0};
+  char *message;
+  size_t message_len;
+  f.code = ws_inflate(bytes, len, p->max_message, &message, &message_len, &f.reason);
+  if (f.code != 0)
+    return f;
+  p->is_deflated = false;
+  free(p->message);
+  p->message = message;
+  f = check_text(p, message, message_len, true);
+  if (f.code == 0)
+    give_message(p, message, message_len);
+  return f;
 }
 
 /* Adds to the message, unmasked; NULL on failure, else where the bytes are now. */
@@ -248,8 +278,12 @@ static size_t feed_payload(struct ws_parser *p, const char *bytes, size_t len, s
   *f = check_text(p, piece, n, message_ends);
   if (f->code != 0)
     return n;
-  if (message_ends)
-    give_message(p, is_whole ? bytes : p->message, is_whole ? n : p->message_len);
+  const char *message = is_whole ? bytes : p->message;
+  size_t message_len = is_whole ? n : p->message_len;
+  if (message_ends && p->is_deflated)
+    *f = give_inflated(p, message, message_len);
+  else if (message_ends)
+    give_message(p, message, message_len);
   else if (frame_ends)
     end_frame(p);
   return n;

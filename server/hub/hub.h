@@ -103,6 +103,10 @@ struct stream_batch {
   const char *epoch;
   const void *bytes;
   size_t len;
+  const void
+      *deflated; /* the same, compressed; NULL where none of them takes that, or memory is out
+                  */
+  size_t deflated_len;
 };
 
 /* A watcher's place in a stream; embedded in the session. All members are the hub's but those
@@ -119,6 +123,7 @@ struct stream_watch {
                const struct stream_batch *batch); /* set by the session */
   /* Filled in by the session for GET /requests/{id}; read on this worker's loop only. */
   const struct watcher_view *view; /* set by the session */
+  bool takes_deflated;             /* set by the session, before it attaches */
   struct subscriber *subscriber;
 };
 
@@ -144,13 +149,18 @@ void stream_detach(struct stream_watch *watch);
 int64_t stream_tail_copy(struct stream *s, const char *epoch, int64_t after, size_t max_bytes,
                          struct buf *out);
 
+/* The same, compressed; on the worker's loop. */
+int64_t stream_tail_deflate(struct stream *s, int worker, const char *epoch, int64_t after,
+                            size_t max_bytes, struct buf *out);
+
 /* Frames from the store, asynchronously. */
 struct hub_page {
   void (*done)(struct hub_page *page); /* on the worker's loop */
   void *user;
   /* in */
   int64_t after;
-  size_t max_bytes;
+  size_t max_bytes; /* as they are before they are compressed */
+  bool is_deflated; /* they are to be compressed */
   /* out */
   int code; /* CWS_EDELETED, CWS_ESTORE, CWS_ECORRUPT, CWS_ENOMEM. Expired while it was read: 0, and
                no frames */

@@ -20,7 +20,8 @@ struct worker {
   /* On the worker's loop: room for batches. */
   struct frame **frames;
   size_t frames_cap;
-  struct buf bytes;
+  struct buf bytes, deflated;
+  struct ws_deflater *deflater; /* made when the first watcher wants one, see worker_deflater */
 };
 
 struct hub {
@@ -43,6 +44,8 @@ struct hub {
 /* ---- worker.c ---- */
 int worker_init(struct worker *w, struct hub *hub, int index);
 void worker_finish(struct worker *w);
+/* On the worker's loop; NULL when memory is out. */
+struct ws_deflater *worker_deflater(struct worker *w);
 /* Runs mail->run on the worker's loop, in order of the calls; any thread. */
 void worker_send(struct hub *hub, int worker, struct mail *mail);
 /* On the writer's thread: wakes the stream's watchers once the batch has ended. */

@@ -4,6 +4,7 @@
  */
 #include "lib/core/err.h"
 #include "lib/core/event.h"
+#include "lib/core/ws_deflate.h"
 #include "lib/core/ws_frame.h"
 #include "server/hub/hub_inside.h"
 #include <stdlib.h>
@@ -29,15 +30,20 @@ static void page_deliver(struct mail *mail) {
 }
 
 static int append_frames(struct hub_page *page, const struct store_page *events) {
+  struct ws_deflater *d = page->is_deflated ? ws_deflater_new() : NULL;
   struct buf payload;
   buf_init(&payload);
   for (size_t i = 0; i < events->count; i++) {
     buf_reset(&payload);
     event_append(&payload, &events->events[i], false);
-    ws_frame_append(&page->frames, WS_TEXT, payload.data, payload.len);
+    if (d)
+      ws_deflate_append_frame(d, &page->frames, payload.data, payload.len);
+    else
+      ws_frame_append(&page->frames, WS_TEXT, payload.data, payload.len);
     page->frames.failed = page->frames.failed || payload.failed;
   }
   buf_finish(&payload);
+  ws_deflater_free(d);
   if (page->frames.failed)
     return err_set(&page->error, CWS_ENOMEM, NULL);
   if (events->count > 0) {

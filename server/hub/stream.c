@@ -198,6 +198,7 @@ int stream_attach(struct stream *s, int worker, struct stream_watch *watch,
   s->watchers++;
   pthread_mutex_unlock(&s->lock);
   seat_add(seat, watch);
+  seat->deflating += watch->takes_deflated;
   atomic_fetch_add_explicit(&s->hub->watchers, 1, memory_order_relaxed);
   return before;
 }
@@ -208,6 +209,7 @@ void stream_detach(struct stream_watch *watch) {
     return;
   struct seat *seat = &s->seats[watch->worker];
   seat_remove(seat, watch);
+  seat->deflating -= watch->takes_deflated;
   pthread_mutex_lock(&s->lock);
   if (watch->subscriber)
     watch->subscriber->attached--;
@@ -234,6 +236,45 @@ static int64_t copy_frames(struct stream *s, int64_t after, size_t max_bytes, st
   }
   atomic_fetch_add_explicit(&s->hub->delivered_bytes, (int64_t)bytes, memory_order_relaxed);
   return after + (int64_t)n;
+}
+
+/* Under the lock: who stands at `after` in `epoch` finds what comes next in the tail. */
+static bool tail_has_next(const struct stream *s, const char *epoch, int64_t after) {
+  return strcmp(s->epoch, epoch) == 0 && s->state != STREAM_GONE && after < s->last_id &&
+         tail_follows(&s->tail, after);
+}
+
+/* Under the lock. References to the frames that follow; NULL when memory is out. */
+static struct frame **take_frames(struct stream *s, int64_t after, size_t max_bytes, size_t *n) {
+  size_t bytes;
+  *n = tail_span(&s->tail, after, max_bytes, &bytes);
+  struct frame **frames = malloc(*n * sizeof(struct frame *));
+  for (size_t i = 0; frames && i < *n; i++)
+    frames[i] = frame_ref(tail_at(&s->tail, after, i));
+  return frames;
+}
+
+/* They are compressed outside the lock. */
+int64_t stream_tail_deflate(struct stream *s, int worker, const char *epoch, int64_t after,
+                            size_t max_bytes, struct buf *out) {
+  struct ws_deflater *d = worker_deflater(&s->hub->workers[worker]);
+  size_t n = 0, before = out->len;
+  struct frame **frames = NULL;
+  pthread_mutex_lock(&s->lock);
+  if (d && tail_has_next(s, epoch, after))
+    frames = take_frames(s, after, max_bytes, &n);
+  pthread_mutex_unlock(&s->lock);
+  if (!frames) /* nothing, nothing here, or memory is out */
+    return stream_tail_copy(s, epoch, after, max_bytes, out);
+  for (size_t i = 0; i < n; i++) {
+    const struct frame *f = frame_deflated(frames[i], d);
+    buf_add(out, f->bytes, f->len);
+    frame_unref(frames[i]);
+  }
+  free(frames);
+  atomic_fetch_add_explicit(&s->hub->delivered_bytes, (int64_t)(out->len - before),
+                            memory_order_relaxed);
+  return out->failed ? -1 : after + (int64_t)n;
 }
 
 int64_t stream_tail_copy(struct stream *s, const char *epoch, int64_t after, size_t max_bytes,

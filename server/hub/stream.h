@@ -30,6 +30,7 @@ struct seat {
   struct stream_watch *cursor; /* the next to be woken, during a walk */
   int64_t woken_id;            /* its watchers were last woken with events up to here */
   uint32_t woken_generation;
+  int deflating; /* watchers that take compressed frames */
   /* Under the stream's lock. */
   int watchers;
   /* On the writer's thread. */

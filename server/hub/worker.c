@@ -20,6 +20,7 @@ int worker_init(struct worker *w, struct hub *hub, int index) {
   w->dirty_end = &w->dirty;
   w->touched_end = &w->touched;
   buf_init(&w->bytes);
+  buf_init(&w->deflated);
   return pthread_mutex_init(&w->lock, NULL) ? CWS_ENOMEM : 0;
 }
 
@@ -27,6 +28,14 @@ void worker_finish(struct worker *w) {
   pthread_mutex_destroy(&w->lock);
   free(w->frames);
   buf_finish(&w->bytes);
+  buf_finish(&w->deflated);
+  ws_deflater_free(w->deflater);
+}
+
+struct ws_deflater *worker_deflater(struct worker *w) {
+  if (!w->deflater)
+    w->deflater = ws_deflater_new();
+  return w->deflater;
 }
 
 /* Under the worker's lock, so that silence means that no post is under way. */
@@ -157,6 +166,28 @@ static bool join_frames(struct worker *w, size_t n, struct stream_batch *batch) 
   return !w->bytes.failed;
 }
 
+static void deflate_frames(struct worker *w, size_t n, struct stream_batch *batch) {
+  struct ws_deflater *d = worker_deflater(w);
+  buf_reset(&w->deflated);
+  if (!d)
+    return;
+  for (size_t i = 0; i < n; i++) {
+    const struct frame *f = frame_deflated(w->frames[i], d);
+    buf_add(&w->deflated, f->bytes, f->len);
+  }
+  if (w->deflated.failed)
+    return;
+  batch->deflated = w->deflated.data;
+  batch->deflated_len = w->deflated.len;
+}
+
+static void drop_large(struct buf *b) {
+  if (b->cap <= BYTES_KEPT)
+    return;
+  buf_finish(b);
+  buf_init(b);
+}
+
 static void wake_all(struct worker *w, struct seat *seat, const struct stream_batch *batch) {
   int64_t woken = 0;
   seat->cursor = seat->first;
@@ -182,13 +213,13 @@ static void wake_seat(struct worker *w, struct seat *seat) {
   memcpy(epoch, s->epoch, sizeof epoch);
   pthread_mutex_unlock(&s->lock);
   bool has_batch = n > 0 && join_frames(w, n, &batch);
+  if (has_batch && seat->deflating > 0)
+    deflate_frames(w, n, &batch);
   wake_all(w, seat, has_batch ? &batch : NULL);
   for (size_t i = 0; i < n; i++)
     frame_unref(w->frames[i]);
-  if (w->bytes.cap > BYTES_KEPT) {
-    buf_finish(&w->bytes);
-    buf_init(&w->bytes);
-  }
+  drop_large(&w->bytes);
+  drop_large(&w->deflated);
 }
 
 static void run_tasks(struct mail *task) {

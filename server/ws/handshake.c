@@ -5,9 +5,10 @@
 #include "server/ws/handshake.h"
 
 #include "lib/core/err.h"
+#include "lib/core/subscriber.h"
+#include "lib/core/ws_deflate.h"
 #include "server/auth/auth.h"
 #include "server/ws/handshake_parts.h"
-#include "lib/core/subscriber.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ struct handshake {
   struct grants *grants;
   char *subscriber;
   struct position_wish wish;
-  bool wants_subprotocol;
+  bool wants_subprotocol, is_deflated;
   char accept[29];
 };
 
@@ -75,9 +76,10 @@ static int check_rights(const struct grants *g, struct stream *s, bool *can_watc
 }
 
 static void upgrade(struct handshake *h, struct session *session) {
-  char headers[160];
-  snprintf(headers, sizeof(headers), "Sec-WebSocket-Accept: %s\r\n%s", h->accept,
-           h->wants_subprotocol ? "Sec-WebSocket-Protocol: councilws.v1\r\n" : "");
+  char headers[300];
+  snprintf(headers, sizeof(headers), "Sec-WebSocket-Accept: %s\r\n%s%s", h->accept,
+           h->wants_subprotocol ? "Sec-WebSocket-Protocol: councilws.v1\r\n" : "",
+           h->is_deflated ? "Sec-WebSocket-Extensions: " WS_DEFLATE_ANSWER "\r\n" : "");
   session_begin(session, http_upgrade(h->r, headers, session_handlers(), session));
 }
 
@@ -120,6 +122,7 @@ static void on_open(struct hub_open *open, int code, struct stream *s, int64_t a
       .loop = http_loop(h->r),
       .settings = h->context->settings,
       .stream = s,
+      .is_deflated = h->is_deflated,
       .acked = acked,
       .wish = h->wish,
   };
@@ -207,5 +210,7 @@ void handshake_start(const struct handshake_context *context, struct http_reques
     return;
   }
   memcpy(h->accept, accept, sizeof(accept));
+  h->is_deflated = context->settings->compression &&
+                   ws_deflate_is_offered(http_header(r, "sec-websocket-extensions"));
   open_stream(h, request_id);
 }

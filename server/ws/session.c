@@ -33,6 +33,7 @@ static void take_start(struct session *s, struct session_start *start) {
   s->subscriber = start->subscriber;
   s->can_watch = start->can_watch;
   s->wish = start->wish;
+  s->feed.watch.takes_deflated = start->is_deflated;
   s->feed.view.acked_id = start->acked;
   start->stream = NULL;
   start->grants = NULL;
@@ -58,6 +59,8 @@ int session_new(struct session_start *start, struct session **out) {
     return code;
   }
   ws_parser_init(&s->parser, WS_SERVER, max_message(start->settings), &session_frame_handlers, s);
+  if (start->is_deflated)
+    ws_parser_allow_deflate(&s->parser);
   take_start(s, start);
   *out = s;
   return 0;

@@ -31,6 +31,7 @@ struct session_settings {
   int max_protocol_errors;         /* then 4509; 0: 20 */
   int64_t max_messages_per_second; /* from one client, other than publishes and acks of something
                                       new; then 4013; 0: 1,000 */
+  bool compression;                /* permessage-deflate is agreed to where a client offers it */
   const struct clock *clock;
   struct log *log;
   struct metrics *metrics;
@@ -47,6 +48,7 @@ struct session_start {
   struct quota_hold hold;    /* taken: the connection it counts as */
   char *subscriber;          /* taken */
   bool can_watch;            /* false: it may publish only, and is sent no events */
+  bool is_deflated;          /* permessage-deflate was agreed to */
   int64_t acked;             /* the subscriber's position */
   struct position_wish wish; /* where it asked to start */
 };

@@ -120,6 +120,7 @@ static void read_page(struct session *s) {
   page->user = s;
   page->after = s->feed.view.delivered_id;
   page->max_bytes = WRITE_BYTES;
+  page->is_deflated = s->feed.watch.takes_deflated;
   if (hub_read_page(s->hub, loop_index(s->loop), s->stream, page) != 0) {
     page_free(page);
     session_close_retry(s, WS_CLOSE_TRY_LATER, "the store cannot be read now", STORE_RETRY_MS);
@@ -186,6 +187,14 @@ static void on_page(struct hub_page *page) {
 
 /* ---- the tail ---- */
 
+static int64_t copy_tail(struct session *s, struct buf *out) {
+  struct session_feed *f = &s->feed;
+  if (f->watch.takes_deflated)
+    return stream_tail_deflate(s->stream, loop_index(s->loop), f->epoch, f->view.delivered_id,
+                               WRITE_BYTES, out);
+  return stream_tail_copy(s->stream, f->epoch, f->view.delivered_id, WRITE_BYTES, out);
+}
+
 /* Writes `out`, then whatever comes next, until the socket is full, a page has to be read, or
  * nothing is left. */
 static void pump(struct session *s, struct buf *out) {
@@ -194,7 +203,7 @@ static void pump(struct session *s, struct buf *out) {
     return;
   while (f->is_settled && !f->is_blocked && f->page == NULL) {
     size_t before = out->len;
-    int64_t last = stream_tail_copy(s->stream, f->epoch, f->view.delivered_id, WRITE_BYTES, out);
+    int64_t last = copy_tail(s, out);
     if (last < 0) { /* before the tail, or the stream is no longer the one it was */
       if (check(s, out) && session_send(s, out))
         read_page(s);
@@ -213,13 +222,17 @@ static void pump(struct session *s, struct buf *out) {
 }
 
 static bool is_next(const struct session *s, const struct stream_batch *batch) {
-  return batch->after_id == s->feed.view.delivered_id && batch->len <= BATCH_BYTES_MAX;
+  return batch->after_id == s->feed.view.delivered_id && batch->len <= BATCH_BYTES_MAX &&
+         (batch->deflated != NULL || !s->feed.watch.takes_deflated);
 }
 
 static void write_batch(struct session *s, const struct stream_batch *batch) {
-  count_delivered(s, batch->last_id, batch->len);
+  bool is_deflated = s->feed.watch.takes_deflated;
+  const void *bytes = is_deflated ? batch->deflated : batch->bytes;
+  size_t len = is_deflated ? batch->deflated_len : batch->len;
+  count_delivered(s, batch->last_id, len);
   advance(s, batch->last_id);
-  if (session_write(s, batch->bytes, batch->len) && s->feed.is_replaying) {
+  if (session_write(s, bytes, len) && s->feed.is_replaying) {
     struct buf *out = session_out(s);
     put_replay_complete_once(s, out);
     session_send(s, out);

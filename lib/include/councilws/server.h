@@ -30,6 +30,9 @@ struct cws_server_options {
   bool
       durability_normal; /* answer before fsync: faster, the last moments are lost with the power */
 
+  bool compression; /* WebSocket messages, for clients that offer permessage-deflate: less traffic,
+                       more work */
+
   /* Keys, all optional, all may be given together. Files are read at start and at reload. */
   const char *const *secret_files;     /* HMAC secrets; one trailing newline is not part of it */
   const char *const *public_key_files; /* PEM */

@@ -1,5 +1,6 @@
 #include "tests/unit/hub/watcher.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { COPY_BYTES = 600 }; /* small, so that the tail and pages come in pieces */
@@ -8,7 +9,7 @@ enum { COPY_BYTES = 600 }; /* small, so that the tail and pages come in pieces *
 
 static size_t frame_payload(const uint8_t *frame, size_t len, const char **payload) {
   assert_true(len >= 2);
-  assert_int_equal(frame[0], 0x81); /* FIN, text */
+  assert_int_equal(frame[0] & ~WS_RSV1, 0x81); /* FIN, text */
   size_t size = frame[1], header = 2;
   assert_true(size <= 127); /* not masked */
   if (size == 126) {
@@ -36,12 +37,27 @@ static int64_t payload_message_id(const char *payload, size_t len) {
   return id;
 }
 
+static int64_t message_id_of(struct watcher *w, const uint8_t *frame, const char *payload,
+                             size_t size) {
+  if ((frame[0] & WS_RSV1) == 0)
+    return payload_message_id(payload, size);
+  char *text;
+  size_t len;
+  assert_true(w->takes_deflated);
+  w->deflated++;
+  assert_int_equal(ws_inflate(payload, size, 1 << 20, &text, &len, NULL), 0);
+  assert_true(len > size);
+  int64_t id = payload_message_id(text, len);
+  free(text);
+  return id;
+}
+
 static void take_frames(struct watcher *w, const void *bytes, size_t len) {
   const uint8_t *at = bytes, *end = at + len;
   while (at < end) {
     const char *payload;
     size_t size = frame_payload(at, (size_t)(end - at), &payload);
-    assert_int_equal(payload_message_id(payload, size), w->position + 1);
+    assert_int_equal(message_id_of(w, at, payload, size), w->position + 1);
     w->position++;
     at = (const uint8_t *)payload + size;
   }
@@ -100,8 +116,11 @@ static void on_page(struct hub_page *done) {
 }
 
 static void read_page(struct watcher *w) {
-  w->page =
-      (struct hub_page){.done = on_page, .user = w, .after = w->position, .max_bytes = COPY_BYTES};
+  w->page = (struct hub_page){.done = on_page,
+                              .user = w,
+                              .after = w->position,
+                              .max_bytes = COPY_BYTES,
+                              .is_deflated = w->takes_deflated};
   w->is_reading = true;
   assert_int_equal(hub_read_page(w->f->hub, w->worker, w->stream, &w->page), 0);
 }
@@ -109,7 +128,10 @@ static void read_page(struct watcher *w) {
 static void pump_tail(struct watcher *w, struct buf *out) {
   while (!w->is_reading) {
     buf_reset(out);
-    int64_t last = stream_tail_copy(w->stream, w->epoch, w->position, COPY_BYTES, out);
+    int64_t last =
+        w->takes_deflated
+            ? stream_tail_deflate(w->stream, w->worker, w->epoch, w->position, COPY_BYTES, out)
+            : stream_tail_copy(w->stream, w->epoch, w->position, COPY_BYTES, out);
     if (last < 0) {
       if (check(w))
         read_page(w);
@@ -145,7 +167,10 @@ static void on_wake(struct stream_watch *watch, const struct stream_batch *batch
   if (batch && !w->is_reading && strcmp(batch->epoch, w->epoch) == 0 &&
       batch->after_id == w->position) {
     w->batches++;
-    take_frames(w, batch->bytes, batch->len);
+    if (w->takes_deflated)
+      take_frames(w, batch->deflated, batch->deflated_len);
+    else
+      take_frames(w, batch->bytes, batch->len);
     assert_int_equal(batch->last_id, w->position);
   }
   if (check(w))
@@ -158,7 +183,8 @@ void watcher_start(struct watcher *w, struct fixture *f, int worker, struct stre
   w->f = f;
   w->worker = worker;
   w->stream = stream_ref(s);
-  w->watch = (struct stream_watch){.wake = on_wake, .view = &w->view};
+  w->watch =
+      (struct stream_watch){.wake = on_wake, .view = &w->view, .takes_deflated = w->takes_deflated};
   w->is_attached = true;
   w->connects_before = stream_attach(s, worker, &w->watch, subscriber);
   stream_info(s, &info);

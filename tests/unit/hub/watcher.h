@@ -17,7 +17,9 @@ struct watcher {
   int64_t position;
   struct hub_page page;
   bool is_reading, is_stale, is_attached, is_deleted;
+  bool takes_deflated; /* set before watcher_start */
   int wakes, batches, pages, tails, epoch_changes, connects_before;
+  int deflated; /* frames that were compressed */
   int64_t bytes;
   int64_t wanted_id; /* on_reached is called once the position is there and no page is being read */
   void (*on_reached)(struct watcher *w);
