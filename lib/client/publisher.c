@@ -277,7 +277,7 @@ static int outgoing_new(struct cws_publisher *p, const struct cws_event *event,
 
 int cws_publisher_send(struct cws_publisher *p, const struct cws_event *event, int64_t *seq,
                        struct cws_error *err) {
-  struct outgoing *o;
+  struct outgoing *o = NULL;
   if (p->is_ending || p->phase == PUBLISHER_ENDED)
     return err_set(err, CWS_EINVAL, "the publisher was told that no more comes");
   if (p->count >= p->options.max_in_flight) {

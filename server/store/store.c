@@ -123,14 +123,14 @@ static int file_engine_of(const char *uri, const struct store_ops **ops, const c
 
 int store_verify(const char *uri, struct store_report *report, struct cws_error *err) {
   const struct store_ops *ops;
-  const char *path;
+  const char *path = NULL;
   int code = file_engine_of(uri, &ops, &path, err);
   return code == 0 ? ops->verify(path, report, err) : code;
 }
 
 int store_backup(const char *uri, const char *file, struct cws_error *err) {
   const struct store_ops *ops;
-  const char *path;
+  const char *path = NULL;
   int code = file_engine_of(uri, &ops, &path, err);
   return code == 0 ? ops->backup(path, file, err) : code;
 }

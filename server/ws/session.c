@@ -114,12 +114,7 @@ void session_set_state(struct session *s, enum session_state state) {
   s->state = state;
 }
 
-void session_begin(struct session *session, struct connection *c) {
-  struct session *s = session;
-  if (c == NULL) {
-    session_free(s);
-    return;
-  }
+static void begin(struct session *s, struct connection *c) {
   if (s->state != SESSION_NEW) /* bytes behind the handshake began it */
     return;
   s->c = c;
@@ -129,6 +124,13 @@ void session_begin(struct session *session, struct connection *c) {
   session_feed_begin(s, session_out(s));
   if (s->worker->is_draining)
     session_close_retry(s, WS_CLOSE_RESTART, "the hub is shutting down", 1000);
+}
+
+void session_begin(struct session *session, struct connection *c) {
+  if (c == NULL)
+    session_free(session);
+  else
+    begin(session, c);
 }
 
 void session_update_reading(struct session *s) {
@@ -146,7 +148,7 @@ void session_update_reading(struct session *s) {
 
 static void on_data(struct connection *c, const char *bytes, size_t len, void *user) {
   struct session *s = user;
-  session_begin(s, c);
+  begin(s, c);
   if (s->state != SESSION_OPEN && s->state != SESSION_CLOSING)
     return;
   const char *reason = "";
