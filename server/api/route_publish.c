@@ -6,6 +6,7 @@
 
 #include "lib/core/err.h"
 #include "lib/core/event.h"
+#include "lib/core/token_claims.h"
 #include "server/api/route.h"
 
 /* The events of one body, until the hub takes them. */
@@ -169,8 +170,9 @@ static int check_key(const char *key, struct cws_error *err) {
 }
 
 static int check_owner(const char *owner, struct cws_error *err) {
-  if (owner != NULL && (owner[0] == '\0' || strlen(owner) > 128))
-    return err_set(err, CWS_EBADREQUEST, "owner: 1 to 128 bytes");
+  if (owner != NULL && !claims_sub_is_valid(owner))
+    return err_set(err, CWS_EBADREQUEST, "owner: 1 to %d bytes of UTF-8 without control characters",
+                   CLAIM_SUB_MAX);
   return 0;
 }
 

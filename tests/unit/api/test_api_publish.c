@@ -275,6 +275,12 @@ static void a_bad_owner_or_an_unknown_parameter_is_refused(void **state) {
   snprintf(path, sizeof path, "/api/v1/requests/q/events?owner=%0*d", 129, 0);
   post_to(d, path, d->ann, NULL, "{\"type\":\"t\"}");
   expect_error(d, 400, "bad_request", "owner");
+  static const char *const bad[] = {"a%0ab", "%1b[2J", "%7f", "a%c2%85", "%ff", "a%e2%80%a8b"};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    snprintf(path, sizeof path, "/api/v1/requests/q/events?owner=%s", bad[i]);
+    post_to(d, path, d->ann, NULL, "{\"type\":\"t\"}");
+    expect_error(d, 400, "bad_request", "owner");
+  }
   post_to(d, "/api/v1/requests/q/events?ownr=vic", d->ann, NULL, "{\"type\":\"t\"}");
   expect_error(d, 400, "bad_request", "'ownr'");
   assert_int_equal(count_of(d, "q"), 0);
