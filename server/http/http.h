@@ -91,8 +91,8 @@ const char *http_query_name(const struct http_request *r, size_t i);
  */
 const char *http_header(const struct http_request *r, const char *name);
 const char *http_body(const struct http_request *r, size_t *len);
-bool http_wants_upgrade(
-    const struct http_request *r); /* Connection: Upgrade with an Upgrade header */
+bool http_wants_upgrade(const struct http_request *r); /* a GET with HTTP/1.1, Connection: Upgrade
+                                                            and an Upgrade header */
 struct connection *http_connection(const struct http_request *r);
 struct loop *http_loop(const struct http_request *r);
 const struct connection_peer *http_peer(const struct http_request *r); /* not once it is gone */

@@ -48,9 +48,9 @@ bool http_guard_value(const char *value, size_t len) { /* RFC 9110, section 5.5 
   return true;
 }
 
-bool http_guard_target(const char *target, size_t len) {
+bool http_guard_target(const char *target, size_t len) { /* no fragment: RFC 9112, section 3.2 */
   for (size_t i = 0; i < len; i++) {
-    if (target[i] <= ' ' || target[i] > '~')
+    if (target[i] <= ' ' || target[i] > '~' || target[i] == '#')
       return false;
   }
   return true;

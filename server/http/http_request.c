@@ -95,6 +95,17 @@ static size_t count_of(const struct http_request *r, const char *name) {
   return n;
 }
 
+static bool is_1_1(const http_parser *parser) {
+  return parser->http_major == 1 && parser->http_minor >= 1;
+}
+
+/* RFC 9110, section 10.1.1; HTTP/1.0 knows no expectations. */
+static bool is_expectation_known(const struct http_request *r) {
+  const char *expect = http_header(r, "expect");
+  return expect == NULL || expect[0] == '\0' || strcasecmp(expect, "100-continue") == 0 ||
+         !is_1_1(&r->parser);
+}
+
 static int check_headers(struct http_request *r) {
   if (r->target.failed || r->headers.failed)
     return refuse(r, CWS_ENOMEM, "out of memory");
@@ -103,13 +114,14 @@ static int check_headers(struct http_request *r) {
     return refuse(r, CWS_EBADREQUEST, "conflicting lengths of the body");
   if (encodings > 0 && strcasecmp(http_header(r, "transfer-encoding"), "chunked") != 0)
     return refuse(r, CWS_EBADREQUEST, "transfer-encoding: only chunked is understood");
-  bool is_1_1 = r->parser.http_major == 1 && r->parser.http_minor >= 1;
-  if (encodings > 0 && !is_1_1)
+  if (encodings > 0 && !is_1_1(&r->parser))
     return refuse(r, CWS_EBADREQUEST, "transfer-encoding: not in HTTP/1.0");
-  if (count_of(r, "host") > 1 || (is_1_1 && count_of(r, "host") == 0))
+  if (count_of(r, "host") > 1 || (is_1_1(&r->parser) && count_of(r, "host") == 0))
     return refuse(r, CWS_EBADREQUEST, "host: one is required");
   if (r->parser.http_major != 1)
     return refuse(r, CWS_EBADREQUEST, "only HTTP/1.0 and HTTP/1.1 are spoken");
+  if (!is_expectation_known(r))
+    return refuse(r, CWS_EEXPECTATION, "expect: only 100-continue is understood");
   if (lengths > 0 && r->parser.content_length > r->conn->server->limits.max_body_bytes)
     return refuse(r, CWS_ETOOLARGE, "the body is too large");
   return 0;
@@ -119,7 +131,7 @@ static int on_headers_complete(http_parser *parser) {
   struct http_request *r = parser->data;
   split_fields(r);
   r->keep_alive = http_should_keep_alive(parser);
-  r->wants_upgrade = parser->upgrade != 0;
+  r->wants_upgrade = parser->upgrade != 0 && is_1_1(parser);
   if (check_headers(r) != 0 || http_request_target(r) != 0)
     return -1;
   if (r->wants_upgrade && parser->method != HTTP_GET)

@@ -75,13 +75,13 @@ static const char *origin_form(const char *target) {
                                                             : 0;
   if (scheme == 0)
     return target;
-  const char *path = target + scheme + strcspn(target + scheme, "/?#");
+  const char *path = target + scheme + strcspn(target + scheme, "/?");
   return *path == '/' ? path : "/";
 }
 
 int http_request_target(struct http_request *r) {
   const char *target = origin_form(r->target.data != NULL ? r->target.data : "");
-  size_t path = strcspn(target, "?#");
+  size_t path = strcspn(target, "?");
   if (target[0] != '/')
     return err_set(&r->refusal, CWS_EBADREQUEST, "the request target has to begin with '/'");
   r->path = strndup(target, path);

@@ -53,6 +53,8 @@ int handshake_read_upgrade(const struct http_request *r, char accept[29], int *s
     return err_set(err, CWS_EBADREQUEST,
                    "this is a WebSocket: send Upgrade: websocket and Connection: Upgrade");
   }
+  if (!http_wants_upgrade(r)) /* RFC 9110, section 7.8: not in HTTP/1.0 */
+    return err_set(err, CWS_EBADREQUEST, "a WebSocket handshake needs HTTP/1.1");
   const char *version = http_header(r, "sec-websocket-version");
   if (version == NULL || strcmp(version, "13") != 0) {
     *status = HANDSHAKE_UPGRADE_REQUIRED;

@@ -67,7 +67,8 @@ extern "C" {
   X(CWS_ENOTFOUND, -35, "not_found", 0, false, "not found")                                        \
   X(CWS_EBUSY, -36, "busy", 503, true, "too much is pending")                                      \
   X(CWS_EDELETED, -37, "deleted", 410, false, "the request was deleted")                           \
-  X(CWS_EREVOKED, -38, "revoked", 403, false, "access was revoked")
+  X(CWS_EREVOKED, -38, "revoked", 403, false, "access was revoked")                                \
+  X(CWS_EEXPECTATION, -39, "expectation_failed", 417, false, "the expectation cannot be met")
 
 enum cws_error_code {
   CWS_OK = 0,

@@ -360,6 +360,23 @@ static void without_a_body_to_come_nobody_is_told_to_go_on(void **state) {
                    200);
 }
 
+static void another_expectation_is_417(void **state) {
+  struct site *s = *state;
+  static const char *const unknown[] = {"Expect: 200-ok\r\n", "Expect: 100-continue, x\r\n",
+                                        "Expect: 100-continue\r\nExpect: x\r\n"};
+  for (size_t i = 0; i < COUNT(unknown); i++) {
+    char request[256];
+    site_connect(s);
+    snprintf(request, sizeof request, POST "%sContent-Length: 2\r\n\r\n", unknown[i]);
+    ask(s, request);
+    assert_error(s, 417, "expectation_failed");
+    assert_ends(s);
+  }
+  assert_int_equal(s->requests, 0);
+  site_connect(s); /* HTTP/1.0 has none */
+  assert_int_equal(ask(s, "GET /a HTTP/1.0\r\nExpect: 200-ok\r\n\r\n"), 200);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       SITE(a_body_of_a_declared_length_is_read),
@@ -387,6 +404,7 @@ int main(void) {
       SITE(who_expects_to_go_on_is_told_to),
       SITE(who_is_refused_anyhow_is_not_told_to_go_on),
       SITE(without_a_body_to_come_nobody_is_told_to_go_on),
+      SITE(another_expectation_is_417),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,8 +67,9 @@ static void targets_are_taken_apart_and_decoded(void **state) {
 static void what_cannot_be_decoded_is_refused(void **state) {
   struct site *s = *state;
   static const char *const bad[] = {
-      "/%",      "/a%2",  "/%g0",       "/%0g", "/%%41", "/a%00b",    "/a?b=%", "/a?b=%2",
-      "/a?%zz=", "/a?%0", "/a?b=%00&c", "*",    "a/b",   "ftp://h/a", "/a\tb",  "/\xc3\xa4",
+      "/%",      "/a%2",      "/%g0",  "/%0g",       "/%%41", "/a%00b", "/a?b=%",
+      "/a?b=%2", "/a?%zz=",   "/a?%0", "/a?b=%00&c", "*",     "a/b",    "ftp://h/a",
+      "/a\tb",   "/\xc3\xa4", "/a#b",  "/a?b#c",     "/#",    "#",      "http://h#f",
   };
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     site_connect(s);

@@ -186,6 +186,7 @@ static void only_a_get_that_says_both_wants_it(void **state) {
       GET("/"),
       "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n\r\n",
+      "GET / HTTP/1.0\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
       ("POST / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
        "Content-Length: 2\r\n\r\nok"),

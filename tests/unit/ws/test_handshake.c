@@ -237,6 +237,19 @@ static void without_an_upgrade_it_says_what_is_required(void **state) {
   assert_has(answer, "Sec-WebSocket-Version: 13\r\n");
 }
 
+static void http_1_0_cannot_be_upgraded(void **state) {
+  struct site *s = *state;
+  struct buf b;
+  connect_to(s);
+  buf_init(&b);
+  buf_addf(&b, "GET /api/v1/ws/r?token=%s HTTP/1.0\r\n%s\r\n", s->token, UPGRADE);
+  fake_send(s->c, b.data, b.len);
+  buf_finish(&b);
+  WAIT_FOR(s->w, has_answer(s));
+  assert_refused(fake_received(s->c)->data, "400", "bad_request");
+  assert_has(fake_received(s->c)->data, "HTTP/1.1\"");
+}
+
 static void another_version_is_told_the_right_one(void **state) {
   struct site *s = *state;
   const char *answer = ask(s, "GET /api/v1/ws/r",
@@ -399,6 +412,7 @@ int main(void) {
       TEST(bytes_right_behind_the_request_are_heard),
       TEST(only_a_get_will_do),
       TEST(without_an_upgrade_it_says_what_is_required),
+      TEST(http_1_0_cannot_be_upgraded),
       TEST(another_version_is_told_the_right_one),
       TEST(a_key_has_16_bytes_in_base64),
       TEST(malformed_parameters_are_named),
