@@ -295,11 +295,8 @@ static void let_go(struct http_conn *conn) {
 
 static void on_close(struct connection *c, void *user) {
   struct http_conn *conn = user;
-  struct http_server *server = conn->server;
   let_go(conn);
   leave(conn, connection_loop(c));
-  if (server->handlers.on_close != NULL)
-    server->handlers.on_close(c, server->user);
 }
 
 static const struct connection_handlers HANDLERS = {

@@ -50,9 +50,6 @@ struct http_handlers {
   /* A whole request. The handler, or whoever it hands the request to, ends it
    * with one of http_reply*, http_upgrade; on the loop's thread. */
   void (*on_request)(struct http_request *r, void *user);
-  /* The connection has gone; called once per connection, but for one that has gone over to
-   * another protocol (http_upgrade): then its new handlers are told. */
-  void (*on_close)(struct connection *c, void *user);
   /* An answer was sent; for counting. May be NULL. */
   void (*on_reply)(int status, void *user);
 };
@@ -64,8 +61,8 @@ struct http_server *http_server_new(int workers, const struct http_limits *limit
 /* After every connection has closed and every request is answered; NULL is fine. */
 void http_server_free(struct http_server *server);
 
-/* Serves an accepted socket. Takes fd. On success *out is its connection,
- * on_close will come. */
+/* Serves an accepted socket. Takes fd. On success *out is its connection; who wants to hear of its
+ * end owns it (connection_set_owner). */
 int http_serve(struct http_server *server, struct loop *loop, int fd, bool tls,
                struct connection **out);
 

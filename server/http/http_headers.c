@@ -16,7 +16,7 @@ static const char *join(struct http_request *r, size_t first, size_t last) {
     buf_add_str(&joined, r->fields[i].value);
     r->fields[i].name = ""; /* found under the first from now on */
   }
-  if (r->joined_count == JOINED_MAX || joined.failed) {
+  if (joined.failed) {
     buf_finish(&joined);
     return r->fields[first].value;
   }

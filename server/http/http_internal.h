@@ -11,7 +11,7 @@
 #define HEADERS_MAX 100
 #define SEGMENTS_MAX 8
 #define QUERY_MAX 24
-#define JOINED_MAX 8 /* header names that may come more than once */
+#define JOINED_MAX (HEADERS_MAX / 2) /* no more names can come more than once */
 
 struct field {
   char *name, *value;

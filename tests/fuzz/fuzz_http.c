@@ -18,7 +18,7 @@ struct trace {
   struct buf said[REQUESTS_MAX];  /* what each request was understood as */
   struct buf again[REQUESTS_MAX]; /* each, written anew */
   size_t count;
-  size_t replies, errors, closes;
+  size_t replies, errors;
   struct http_request *held;
   struct buf upgraded; /* the bytes behind the handshake */
   bool is_upgraded;
@@ -103,14 +103,8 @@ static void on_upgraded_data(struct connection *c, const char *bytes, size_t len
   buf_add(&((struct trace *)user)->upgraded, bytes, len);
 }
 
-static void on_upgraded_close(struct connection *c, void *user) {
-  (void)c;
-  ((struct trace *)user)->closes++;
-}
-
 static void answer(struct trace *t, struct http_request *r) {
-  static const struct connection_handlers upgraded = {.on_data = on_upgraded_data,
-                                                      .on_close = on_upgraded_close};
+  static const struct connection_handlers upgraded = {.on_data = on_upgraded_data};
   t->held = NULL;
   if (r->wants_upgrade && (t->mode & UPGRADE) != 0 && !http_is_gone(r)) {
     t->is_upgraded = true;
@@ -131,11 +125,6 @@ static void on_request(struct http_request *r, void *user) {
     t->held = r;
   else
     answer(t, r);
-}
-
-static void on_close(struct connection *c, void *user) {
-  (void)c;
-  ((struct trace *)user)->closes++;
 }
 
 static void on_reply(int status, void *user) {
@@ -181,8 +170,7 @@ static void check_answers(const struct trace *t, const struct buf *received) {
 }
 
 static void run(struct trace *t, int mode, const char *bytes, size_t len, size_t step) {
-  static const struct http_handlers handlers = {
-      .on_request = on_request, .on_close = on_close, .on_reply = on_reply};
+  static const struct http_handlers handlers = {.on_request = on_request, .on_reply = on_reply};
   struct http_limits limits;
   struct connection *c = NULL;
   memset(t, 0, sizeof *t);
@@ -197,7 +185,7 @@ static void run(struct trace *t, int mode, const char *bytes, size_t len, size_t
   check_answers(t, fake_received(c));
   fake_kill(c); /* the client is gone, maybe in the middle */
   fake_turn(c);
-  CHECK(t->closes == 1 && http_connection_count(server, loop) == 0);
+  CHECK(fake_is_closed(c) && http_connection_count(server, loop) == 0);
   fake_connection_free(c);
   http_server_free(server);
   fake_loop_free(loop);

@@ -33,11 +33,10 @@ static bool on_headers(struct http_request *r, void *user) {
   return s->on_headers == NULL || s->on_headers(s, r);
 }
 
-static void on_close(struct connection *c, void *user) {
-  struct site *s = user;
+static void on_closed(void *owner) {
+  struct site *s = owner;
   s->closes++;
-  if (c == s->c)
-    s->c = NULL;
+  s->c = NULL;
 }
 
 static void on_reply(int status, void *user) {
@@ -70,6 +69,7 @@ void site_connect(struct site *s) {
   site_hang_up(s);
   far_pair(FAR_V4, &fd, &s->far);
   assert_int_equal(http_serve(s->server, s->rig.loop, fd, false, &s->c), 0);
+  connection_set_owner(s->c, on_closed, s);
 }
 
 void site_hang_up(struct site *s) {
@@ -78,10 +78,8 @@ void site_hang_up(struct site *s) {
 }
 
 void site_restart(struct site *s) {
-  static const struct http_handlers handlers = {.on_headers = on_headers,
-                                                .on_request = on_request,
-                                                .on_close = on_close,
-                                                .on_reply = on_reply};
+  static const struct http_handlers handlers = {
+      .on_headers = on_headers, .on_request = on_request, .on_reply = on_reply};
   if (s->server != NULL)
     site_hang_up(s);
   http_server_free(s->server);
