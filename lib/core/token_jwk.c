@@ -125,6 +125,22 @@ static int check_numbers(const json_t *jwk, struct cws_error *err) {
   return 0;
 }
 
+/* Whether the public half takes what the private half signs: no check looks at the exponent of an
+ * RSA key that came without its primes. */
+static bool signs(EVP_PKEY *pkey) {
+  static const unsigned char TEXT[] = "trial";
+  unsigned char signature[KEY_RSA_BITS_MAX / 8];
+  size_t len = sizeof signature;
+  EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+  bool does = ctx != NULL && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, pkey) == 1 &&
+              EVP_DigestSign(ctx, signature, &len, TEXT, sizeof TEXT) == 1 &&
+              EVP_MD_CTX_reset(ctx) == 1 &&
+              EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, pkey) == 1 &&
+              EVP_DigestVerify(ctx, signature, len, TEXT, sizeof TEXT) == 1;
+  EVP_MD_CTX_free(ctx);
+  return does;
+}
+
 /* Whether OpenSSL takes the material as a sound key. */
 static int check_material(const struct cws_keys *keys, enum key_kind kind, const json_t *jwk,
                           struct cws_error *err) {
@@ -144,6 +160,8 @@ static int check_material(const struct cws_keys *keys, enum key_kind kind, const
   check = EVP_PKEY_CTX_new(pkey, NULL);
   if (check == NULL || EVP_PKEY_public_check(check) != 1)
     code = err_set(err, CWS_ECONFIG, "its numbers make no sound key");
+  else if (json_object_get(jwk, "d") != NULL && !signs(pkey))
+    code = err_set(err, CWS_ECONFIG, "its private numbers do not belong to its public ones");
 done:
   EVP_PKEY_CTX_free(check);
   EVP_PKEY_free(pkey);
