@@ -140,7 +140,7 @@ static int copy_texts(struct auth *a, const struct cws_server_options *o, struct
 static void warn_of_plain_http(const struct auth *a, const struct keyring *ring) {
   for (size_t i = 0; i < ring->count; i++) {
     const struct key_source *s = &ring->sources[i];
-    char label[140];
+    char label[KEY_SOURCE_LABEL];
     if (!key_source_is_url(s) || !fetch_is_plain(s->where))
       continue;
     key_source_label(s, label, sizeof label);

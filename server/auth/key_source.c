@@ -43,7 +43,7 @@ bool key_source_is_url(const struct key_source *s) {
 void key_source_label(const struct key_source *s, char *label, size_t size) {
   static const char *const NAMES[] = {
       [SOURCE_SECRET] = "secret file", [SOURCE_PEM] = "public key file", [SOURCE_JWKS] = "JWK set"};
-  char url[100];
+  char url[KEY_SOURCE_LABEL];
   const char *where = s->where;
   if (s->kind == SOURCE_LOCAL) {
     snprintf(label, size, "local secret");
@@ -53,13 +53,13 @@ void key_source_label(const struct key_source *s, char *label, size_t size) {
     fetch_url_label(s->where, url, sizeof url);
     where = url;
   }
-  snprintf(label, size, "%s \"%.100s\"", NAMES[s->kind], where);
+  snprintf(label, size, "%s \"%s\"", NAMES[s->kind], where);
 }
 
 /* Puts the source's label before what went wrong; out of memory and canceled need none. */
 static int name_source(const struct key_source *s, const struct cws_error *why,
                        struct cws_error *err) {
-  char label[140];
+  char label[KEY_SOURCE_LABEL];
   if (why->code == CWS_ENOMEM || why->code == CWS_ECANCELED)
     return err_set(err, why->code, NULL);
   key_source_label(s, label, sizeof label);

@@ -8,6 +8,7 @@
 #include <councilws/token.h>
 #include <stdatomic.h>
 
+#define KEY_SOURCE_LABEL 380
 #define KEY_SOURCE_MAX 262144 /* bytes of a file or an answer; 64 RSA keys have < 100,000 */
 
 enum key_source_kind { SOURCE_SECRET, SOURCE_PEM, SOURCE_JWKS, SOURCE_LOCAL };
@@ -25,7 +26,8 @@ int key_source_init(struct key_source *s, enum key_source_kind kind, const char 
 void key_source_finish(struct key_source *s);
 
 bool key_source_is_url(const struct key_source *s);
-/* What messages call it, as in `secret file "/etc/x"`. Cut to size. */
+/* What messages call it, as in `secret file "/etc/x"`. Cut to size; KEY_SOURCE_LABEL leaves room in
+ * a struct cws_error for what is wrong with it. */
 void key_source_label(const struct key_source *s, char *label, size_t size);
 
 /* Reads the bytes anew and checks that keys are in them; on failure the old ones stay. Blocks;

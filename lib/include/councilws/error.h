@@ -80,7 +80,7 @@ enum cws_error_code {
 /* Detail of one failure. The caller owns it; it holds no pointers. */
 struct cws_error {
   int code;          /* one of enum cws_error_code */
-  char message[240]; /* one line of plain English, no newline, never a token */
+  char message[512]; /* one line of plain English, no newline, never a token */
 };
 
 /* The wire name of `code` ("bad_json"), or "unknown" for no code of the table. Any thread. */

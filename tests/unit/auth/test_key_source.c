@@ -163,6 +163,14 @@ static void a_file_has_so_many_bytes_at_most(void **state) {
   free(text);
 }
 
+static void a_long_path_is_named_whole(void **state) {
+  (void)state;
+  char path[300];
+  snprintf(path, sizeof path, "/nowhere/%0200d/secret", 0);
+  assert_bad(SOURCE_SECRET, path, "secret file", "cannot be opened");
+  assert_bad(SOURCE_PEM, path, "public key file", "No such file");
+}
+
 static void a_failed_reading_keeps_what_was_read_before(void **state) {
   (void)state;
   struct key_source s;
@@ -286,6 +294,7 @@ int main(void) {
       cmocka_unit_test(a_bad_jwk_file_is_refused_without_quoting_it),
       cmocka_unit_test(what_cannot_be_read_is_named),
       cmocka_unit_test(a_file_has_so_many_bytes_at_most),
+      cmocka_unit_test(a_long_path_is_named_whole),
       cmocka_unit_test(a_failed_reading_keeps_what_was_read_before),
       cmocka_unit_test(a_local_secret_is_taken_as_it_is),
       cmocka_unit_test(a_short_local_secret_is_refused),

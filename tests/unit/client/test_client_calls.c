@@ -8,7 +8,7 @@ struct seen {
   int64_t ids[2000];
   size_t count, cancel_at;
   int dones, code;
-  char json[256], message[240];
+  char json[256], message[512];
   struct cws_call *call;
 };
 

@@ -11,7 +11,7 @@ struct seen {
   size_t stop_at; /* cws_follow_end at that many events; 0: never */
   int ends, ended_with, gaps, waits, caught_up, sessions;
   int64_t gap_from, gap_to, last_wait;
-  char gap_reason[16], message[240];
+  char gap_reason[16], message[512];
   struct cws_client *client;
 };
 

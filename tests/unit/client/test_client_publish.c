@@ -22,7 +22,7 @@ struct seen {
   int64_t answered, refused, refused_seq, last_seq;
   int ends, ended_with, refusal, waits, backs, readies, duplicates;
   int64_t to_send, sent;
-  char message[240];
+  char message[512];
   struct cws_publisher *publisher;
 };
 

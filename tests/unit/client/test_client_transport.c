@@ -13,7 +13,7 @@
 
 struct seen {
   int events, ends, code, dones, call_code;
-  char message[240], call_message[240];
+  char message[512], call_message[512];
 };
 
 static void on_event(struct cws_follow *f, const struct cws_event *event, void *user) {

@@ -89,7 +89,7 @@ void check_text(const struct test_case *c, const char *got, const char *wanted) 
 }
 
 void check_error(const struct test_case *c, int rc, const struct cws_error *err) {
-  char got[300];
+  char got[sizeof err->message + 64];
   char *wanted = case_answer(c, "error", NULL);
   if (rc == 0)
     fail_msg("%s: was taken, wanted %s", c->path, wanted != NULL ? wanted : "nothing");
