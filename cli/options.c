@@ -35,6 +35,10 @@ const struct option_spec OPTIONS_CLIENT[] = {
      "this machine, one signed with its own secret"},
     {"cacert", 0, OPTION_STRING, "FILE", NULL, NULL, true,
      "trust the certificates in FILE, too (PEM)"},
+    {"cert", 0, OPTION_STRING, "FILE", NULL, NULL, true,
+     "show the certificate in FILE to a hub that asks its clients for one (PEM)"},
+    {"key", 0, OPTION_STRING, "FILE", NULL, NULL, true,
+     "the private key of --cert (PEM) [in the same file]"},
     {0},
 };
 

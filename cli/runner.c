@@ -69,11 +69,21 @@ static void on_log(enum cws_log_level level, const char *message, void *user) {
   talk_more("%s", message);
 }
 
+static int check_file(const char *what, const char *path) {
+  if (path == NULL || access(path, R_OK) == 0)
+    return 0;
+  int failed = errno;
+  talk_error("cannot read the %s file '%s': %s", what, path, strerror(failed));
+  return failed == ENOENT ? EXIT_NOINPUT : EXIT_IO;
+}
+
 static int open_client(struct runner *r, const struct options *o) {
   struct cws_client_options c;
   cws_client_options_init(&c);
   c.url = options_string(o, "url");
   c.ca_file = options_string(o, "cacert");
+  c.cert_file = options_string(o, "cert");
+  c.key_file = options_string(o, "key");
   c.token_fn = give_token;
   c.token_user = r;
   c.user_agent = "councilws";
@@ -81,11 +91,13 @@ static int open_client(struct runner *r, const struct options *o) {
     c.log = on_log;
     c.log_level = CWS_LOG_DEBUG;
   }
-  if (c.ca_file != NULL && access(c.ca_file, R_OK) != 0) {
-    int failed = errno;
-    talk_error("cannot read the CA file '%s': %s", c.ca_file, strerror(failed));
-    return failed == ENOENT ? EXIT_NOINPUT : EXIT_IO;
-  }
+  int code = check_file("CA", c.ca_file);
+  if (code == 0)
+    code = check_file("certificate", c.cert_file);
+  if (code == 0)
+    code = check_file("key", c.key_file);
+  if (code != 0)
+    return code;
   struct cws_error err = {0};
   if (cws_client_new(&c, &r->client, &err) == 0)
     return 0;

@@ -103,6 +103,12 @@ static int check_options(const struct cws_client_options *o, struct cws_error *e
     return err_set(err, CWS_EINVAL, "the user agent has a character that a header cannot hold");
   if (o->ca_file != NULL && access(o->ca_file, R_OK) != 0)
     return err_set(err, CWS_EINVAL, "cannot read the CA file '%s'", o->ca_file);
+  if (o->cert_file != NULL && access(o->cert_file, R_OK) != 0)
+    return err_set(err, CWS_EINVAL, "cannot read the certificate '%s'", o->cert_file);
+  if (o->key_file != NULL && o->cert_file == NULL)
+    return err_set(err, CWS_EINVAL, "a key needs its certificate");
+  if (o->key_file != NULL && access(o->key_file, R_OK) != 0)
+    return err_set(err, CWS_EINVAL, "cannot read the key '%s'", o->key_file);
   if (o->backoff_base_ms < 1 || o->backoff_cap_ms < o->backoff_base_ms)
     return err_set(err, CWS_EINVAL,
                    "the backoff needs a base of 1 ms or more and a cap not below it");
@@ -122,6 +128,8 @@ static bool copy_strings(struct cws_client_options *o) {
   o->url = NULL; /* parsed into client->url */
   o->token = copy_or_null(o->token, &failed);
   o->ca_file = copy_or_null(o->ca_file, &failed);
+  o->cert_file = copy_or_null(o->cert_file, &failed);
+  o->key_file = copy_or_null(o->key_file, &failed);
   o->user_agent = copy_or_null(o->user_agent != NULL ? o->user_agent : "councilws", &failed);
   return !failed;
 }
@@ -129,6 +137,8 @@ static bool copy_strings(struct cws_client_options *o) {
 static void free_strings(struct cws_client_options *o) {
   free((char *)o->token);
   free((char *)o->ca_file);
+  free((char *)o->cert_file);
+  free((char *)o->key_file);
   free((char *)o->user_agent);
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/client/client.h"
 #include "lib/client/timer.h"
+#include "lib/client/tls_peer.h"
 #include "lib/core/err.h"
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct http {
   CURLM *multi;
   struct timer *timer;
   struct http_call *calls; /* started and not ended */
+  int alert;               /* the last fatal one of TLS since the last dispatch; 0 for none */
   bool dispatching;
   bool freed; /* while dispatching: freed when that is over */
 };
@@ -63,8 +65,8 @@ static void watch_on_uv(uv_poll_t *handle, int status, int events) {
   struct watch *watch = handle->data;
   struct http *http = watch->http;
   int running, flags = 0;
-  if (status < 0)
-    flags = CURL_CSELECT_ERR;
+  if (status < 0) /* reset, say; what came before is still to be read, and may say why */
+    flags = CURL_CSELECT_ERR | CURL_CSELECT_IN;
   if (events & UV_READABLE)
     flags |= CURL_CSELECT_IN;
   if (events & UV_WRITABLE)
@@ -212,6 +214,13 @@ static int code_of_curl(CURLcode code) {
   }
 }
 
+/* Where the hub judged this side's certificate, curl saw a connection that was lost. */
+static const char *alert_of_call(const struct http_call *call, CURLcode code) {
+  bool may_be_it = code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+                   code == CURLE_SSL_CONNECT_ERROR || code == CURLE_GOT_NOTHING;
+  return may_be_it ? tls_peer_reason(call->http->alert) : NULL;
+}
+
 /* A TLS handshake that the peer cut off is a lost connection, which comes back;
  * CURLE_SSL_CONNECT_ERROR says both. */
 static int code_of_call(const struct http_call *call, CURLcode code) {
@@ -245,6 +254,9 @@ static void fill_answer(struct http_call *call, CURLcode code, struct http_answe
     code = CURLE_PARTIAL_FILE;
   if (code != CURLE_OK) {
     const struct url *url = &call->http->client->url;
+    const char *alert = alert_of_call(call, code);
+    if (alert != NULL)
+      err_set(&answer->error, CWS_ETLS, "TLS with %s failed: %s", url->host_port, alert);
     err_set(&answer->error, code_of_call(call, code), "%s: %s",
             url->unix_path != NULL ? url->unix_path : url->host_port, text_of_call(call, code));
     return;
@@ -311,6 +323,7 @@ static void http_dispatch(struct http *http) {
   http->dispatching = true;
   dispatch_bodies(http);
   dispatch_done(http);
+  http->alert = 0;
   http->dispatching = false;
   if (http->freed)
     http_destroy(http);
@@ -380,6 +393,13 @@ static bool set_url(struct http_call *call, const char *path) {
   return ok;
 }
 
+static CURLcode on_curl_tls(CURL *easy, void *ssl_ctx, void *user) {
+  struct http *http = user;
+  (void)easy;
+  tls_peer_watch(ssl_ctx, &http->alert);
+  return CURLE_OK;
+}
+
 /* Proxies of the environment are off, as they are for the WebSocket; redirects are not followed, so
  * the token never leaves for another host. curl's own CA directory stays beside the given file. */
 static void set_transport(struct http_call *call) {
@@ -394,6 +414,12 @@ static void set_transport(struct http_call *call) {
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_timeout_ms);
   if (o->ca_file != NULL)
     curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
+  if (o->cert_file != NULL)
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, o->cert_file);
+  if (o->key_file != NULL)
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, o->key_file);
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_curl_tls);
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, call->http);
 }
 
 static void set_receivers(struct http_call *call) {

@@ -13,6 +13,7 @@
 #include "lib/client/random.h"
 #include "lib/client/reply.h"
 #include "lib/client/timer.h"
+#include "lib/client/tls_peer.h"
 #include "lib/client/ws_engine.h"
 #include "lib/client/ws_tls.h"
 #include "lib/core/err.h"
@@ -171,6 +172,7 @@ static bool ws_connect_to(struct ws *ws, const struct address *address) {
   fill_connect_info(ws, address->text, &info);
   ws_set_state(ws, WS_CONNECTING);
   ws->verify_code = 0;
+  ws->engine->alert = 0;
   ws->refs++;
   ws->holds_wsi = true;
   ws->in_connect = true;
@@ -428,7 +430,12 @@ static void describe_tls_failure(struct ws *ws, const char *text) {
 
 static void describe_failure(struct ws *ws, const char *text) {
   const char *host = ws->client->url.host_port;
-  if (ws->state == WS_SECURING) {
+  if (ws->state == WS_UPGRADING && ws->client->url.tls && ws->engine->alert == 0)
+    tls_peer_read_last(lws_get_ssl(ws->wsi));
+  const char *alert = tls_peer_reason(ws->engine->alert);
+  if (alert != NULL && ws->state >= WS_SECURING) {
+    err_set(&ws->end.error, CWS_ETLS, "TLS with %s failed: %s", host, alert);
+  } else if (ws->state == WS_SECURING) {
     describe_tls_failure(ws, text);
   } else if (ws->state == WS_CONNECTING) {
     int sys = socket_error(ws->wsi);
@@ -547,9 +554,12 @@ static int orphan_on_lws(enum lws_callback_reasons reason) {
 }
 
 static int engine_on_load_cas(struct ws_engine *engine, void *ssl_ctx) {
-  const char *path = engine->client->options.ca_file;
-  if (path != NULL && !ws_tls_add_ca_file(ssl_ctx, path))
+  const struct cws_client_options *o = &engine->client->options;
+  if (o->ca_file != NULL && !ws_tls_add_ca_file(ssl_ctx, o->ca_file))
     engine->ca_failed = true;
+  if (o->cert_file != NULL && !tls_peer_use_cert(ssl_ctx, o->cert_file, o->key_file))
+    engine->cert_failed = true;
+  tls_peer_watch(ssl_ctx, &engine->alert);
   return 0;
 }
 

@@ -128,6 +128,11 @@ int ws_engine_get(struct cws_client *client, struct ws_engine **out, struct cws_
       ws_engine_free(engine);
       return err_set(err, CWS_ETLS, "no certificate in the CA file '%s'", client->options.ca_file);
     }
+    if (engine->cert_failed) {
+      ws_engine_free(engine);
+      return err_set(err, CWS_ETLS, "no certificate with its key in '%s'",
+                     client->options.cert_file);
+    }
     client->ws = engine;
   }
   *out = client->ws;

@@ -15,10 +15,12 @@ struct ws_engine {
   struct timer *end_timer;
   int end_turns;
   int depth; /* of libwebsockets callbacks on the stack */
-  bool ca_failed;
+  bool ca_failed, cert_failed;
+  int alert; /* the last fatal one of TLS; 0 for none */
 };
 
-/* The client's engine, made if need be. CWS_ENOMEM, CWS_ESYSTEM, CWS_ETLS (the CA file). */
+/* The client's engine, made if need be. CWS_ENOMEM, CWS_ESYSTEM, CWS_ETLS (the CA file, or
+ * the certificate). */
 int ws_engine_get(struct cws_client *client, struct ws_engine **out, struct cws_error *err);
 
 /* Has libwebsockets close `wsi` soon; its callbacks may still come, so it must not lead to its

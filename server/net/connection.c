@@ -203,12 +203,27 @@ void connection_abort_all(struct loop *loop) {
     connection_abort(c);
 }
 
+/* A close on unread bytes is a reset, and with it the alert may be lost that says why there will be
+ * no TLS: the client would take it for a bad network, and come back again and again. */
+static void read_off(struct connection *c) {
+  char bytes[4096];
+  const SSL *ssl = c->peer.is_tls ? lws_get_ssl(c->wsi) : NULL;
+  if (ssl == NULL || SSL_is_init_finished(ssl))
+    return;
+  for (int i = 0; i < 4; i++) {
+    if (recv(lws_get_socket_fd(c->wsi), bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+      return;
+  }
+}
+
 static void on_closed(struct connection *c) {
-  c->wsi = NULL;
   if (c->state == STATE_ADOPTING) {
-    c->state = STATE_DEAD; /* connection_adopt sees it and tells its caller */
+    c->state =
+        STATE_DEAD; /* connection_adopt, which has no wsi yet, sees it and tells its caller */
     return;
   }
+  read_off(c);
+  c->wsi = NULL;
   c->state = STATE_DEAD;
   timer_cancel(c->loop->wheel, &c->linger);
   unlink_it(c);

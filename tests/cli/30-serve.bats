@@ -189,3 +189,29 @@ load common
   jq -e .message "$dir/hub.log" >/dev/null || fail "not JSON: $(cat "$dir/hub.log")"
   ! grep -q "$token" "$dir/hub.log" || fail "the log shows it"
 }
+
+@test "TLS: a hub that asks for a certificate takes that of --cert and --key; without it the client says so and exits 76" {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" -days 2 \
+    -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/k" -out "$dir/c" -days 2 -subj /CN=other 2>/dev/null
+  start_hub --tls-cert "$dir/cert.pem" --tls-key "$dir/key.pem" --tls-client-ca "$dir/cert.pem"
+  export COUNCILWS_CACERT=$dir/cert.pem
+  run3 councilws publish r final_response --cert "$dir/cert.pem" --key "$dir/key.pem"
+  assert_status 0
+  run3 councilws watch r --cert "$dir/cert.pem" --key "$dir/key.pem" -o json
+  assert_status 0
+  cat "$dir/cert.pem" "$dir/key.pem" >"$dir/both.pem"
+  run3 councilws list --cert "$dir/both.pem"
+  assert_status 0
+  for command in "publish r log" "watch r" "list"; do
+    run3 timeout 20 "$COUNCILWS" $command
+    assert_status 76
+    assert_err_has "asks for a certificate of its clients"
+    run3 timeout 20 "$COUNCILWS" $command --cert "$dir/c" --key "$dir/k"
+    assert_status 76
+    assert_err_has "certificate"
+  done
+  run3 councilws list --cert "$dir/none"
+  assert_status 66
+  assert_err_has "$dir/none"
+}

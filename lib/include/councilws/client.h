@@ -45,6 +45,10 @@ struct cws_client_options {
   cws_log_fn *log;
   void *log_user;
   enum cws_log_level log_level;
+  /* For a hub that asks its clients for a certificate: PEM, the certificate first, then those up to
+   * its CA; or NULL. key_file NULL: the key is in cert_file, too. Read anew for each connection of
+   * a call, once for WebSockets. */
+  const char *cert_file, *key_file;
 };
 
 CWS_API void cws_client_options_init(struct cws_client_options *options);

@@ -328,6 +328,14 @@ static void conn_finish(struct fake_conn *c) {
   SSL_free(c->ssl);
 }
 
+/* As a hub does: to close on unread bytes is to reset, and the alert may be lost with it. */
+static void read_off(int fd) {
+  char bytes[4096];
+  shutdown(fd, SHUT_WR);
+  while (recv(fd, bytes, sizeof(bytes), 0) > 0)
+    continue;
+}
+
 static void serve(struct fake_hub *hub, int fd, int index) {
   static const struct fake_conn empty;
   struct fake_conn *c = malloc(sizeof(*c));
@@ -336,8 +344,10 @@ static void serve(struct fake_hub *hub, int fd, int index) {
   if (hub->tls != NULL) {
     c->ssl = SSL_new(hub->tls);
     SSL_set_fd(c->ssl, fd);
-    if (SSL_accept(c->ssl) != 1)
+    if (SSL_accept(c->ssl) != 1) {
       c->cut = true;
+      read_off(fd);
+    }
   }
   if (!c->cut && fake_next_request(c))
     hub->script(c, index, hub->user);
@@ -397,6 +407,11 @@ static SSL_CTX *tls_new(const struct fake_options *o) {
   if (SSL_CTX_use_certificate_chain_file(tls, o->cert_file) != 1 ||
       SSL_CTX_use_PrivateKey_file(tls, o->key_file, SSL_FILETYPE_PEM) != 1)
     abort();
+  if (o->client_ca_file != NULL) {
+    if (SSL_CTX_load_verify_locations(tls, o->client_ca_file, NULL) != 1)
+      abort();
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+  }
   return tls;
 }
 

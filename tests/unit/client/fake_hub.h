@@ -20,6 +20,7 @@ typedef void fake_script(struct fake_conn *c, int index, void *user);
 struct fake_options {
   const char *unix_path;            /* or NULL: TCP on a free port of 127.0.0.1 */
   const char *cert_file, *key_file; /* TLS, or NULL */
+  const char *client_ca_file;       /* clients have to show a certificate of this CA; or NULL */
 };
 
 struct fake_hub *fake_hub_start(const struct fake_options *options, fake_script *script,

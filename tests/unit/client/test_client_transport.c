@@ -59,12 +59,15 @@ static void serve_script(struct fake_conn *c, int index, void *user) {
 }
 
 /* Follows 300 events over one cut, and asks for the status. */
-static void use(const char *url, const char *ca_file, struct seen *s) {
+static void use_as(const char *url, const char *ca_file, const char *cert_file,
+                   const char *key_file, struct seen *s) {
   struct cws_client_options co;
   struct cws_follow_handlers h = {.size = sizeof(h), .on_event = on_event, .on_end = on_end};
   struct cws_follow_options o;
   harness_options(&co, url);
   co.ca_file = ca_file;
+  co.cert_file = cert_file;
+  co.key_file = key_file;
   struct cws_client *client = harness_new(&co);
   cws_follow_options_init(&o);
   o.request_id = "r";
@@ -76,6 +79,10 @@ static void use(const char *url, const char *ca_file, struct seen *s) {
   assert_int_equal(s->ends, 1);
   assert_int_equal(s->dones, 1);
   cws_client_free(client);
+}
+
+static void use(const char *url, const char *ca_file, struct seen *s) {
+  use_as(url, ca_file, NULL, NULL, s);
 }
 
 static void use_tls(const char *names, int valid_days, bool with_ca, struct seen *s) {
@@ -113,6 +120,80 @@ static void a_certificate_that_is_not_good_is_refused_and_says_why(void **state)
   assert_tls_refused("IP:127.0.0.1", 10, false, "CA");
   assert_tls_refused("DNS:hub.example", 10, true, "another host");
   assert_tls_refused("IP:127.0.0.1", -5, true, "expired");
+}
+
+/* ---- hubs that ask for a certificate ---- */
+
+/* `of`: whose certificate the client shows; NULL: none. */
+static void use_known(const struct certs *hubs, const struct certs *of, struct seen *s) {
+  char host[64] = "";
+  struct fake_options fo = {
+      .cert_file = hubs->cert, .key_file = hubs->key, .client_ca_file = hubs->ca};
+  struct fake_hub *hub = fake_hub_start(&fo, serve_script, host);
+  use_as(fake_hub_url(hub), hubs->ca, of != NULL ? of->cert : NULL, of != NULL ? of->key : NULL, s);
+  fake_hub_stop(hub);
+}
+
+static void a_hub_that_asks_is_shown_the_certificate(void **state) {
+  (void)state;
+  struct certs certs;
+  struct seen s = {0};
+  certs_make(&certs, "IP:127.0.0.1", 10);
+  use_known(&certs, &certs, &s);
+  certs_remove(&certs);
+  assert_int_equal(s.code, 0);
+  assert_int_equal(s.call_code, 0);
+  assert_int_equal(s.events, 300);
+}
+
+/* In TLS 1.3 that comes as an alert behind the handshake, on a connection that ends: it must not be
+ * taken for one that was lost, and tried again and again. */
+static void assert_final(const struct seen *s, const char *text) {
+  assert_int_equal(s->code, CWS_ETLS);
+  assert_int_equal(s->call_code, CWS_ETLS);
+  if (strstr(s->message, text) == NULL || strstr(s->call_message, text) == NULL)
+    fail_msg("'%s' in '%s' and '%s'", text, s->message, s->call_message);
+}
+
+static void without_a_certificate_it_says_that_one_is_asked_for(void **state) {
+  (void)state;
+  struct certs certs;
+  struct seen s = {0};
+  certs_make(&certs, "IP:127.0.0.1", 10);
+  use_known(&certs, NULL, &s);
+  certs_remove(&certs);
+  assert_final(&s, "asks for a certificate of its clients");
+}
+
+static void with_a_strangers_certificate_it_says_what_is_wrong_with_it(void **state) {
+  (void)state;
+  struct certs certs, strangers;
+  struct seen s = {0};
+  certs_make(&certs, "IP:127.0.0.1", 10);
+  certs_make(&strangers, "IP:127.0.0.1", 10);
+  use_known(&certs, &strangers, &s);
+  certs_remove(&certs);
+  certs_remove(&strangers);
+  assert_final(&s, "certificate");
+}
+
+static void a_file_without_certificate_or_key_is_refused(void **state) {
+  (void)state;
+  struct certs certs, others;
+  certs_make(&certs, "IP:127.0.0.1", 10);
+  certs_make(&others, "IP:127.0.0.1", 10);
+  const char *const pairs[][2] = {{"/dev/null", certs.key},
+                                  {certs.cert, "/dev/null"},
+                                  {certs.cert, NULL},
+                                  {certs.cert, others.key}};
+  for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+    struct seen s = {0};
+    use_as("https://127.0.0.1:1", certs.ca, pairs[i][0], pairs[i][1], &s);
+    assert_int_equal(s.code, CWS_ETLS);
+    assert_non_null(strstr(s.message, pairs[i][0]));
+  }
+  certs_remove(&certs);
+  certs_remove(&others);
 }
 
 /* Answers the client's TLS hello with plain HTTP, as a hub without TLS does. */
@@ -224,6 +305,10 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_hub_of_a_known_ca_is_followed_by_tls),
       cmocka_unit_test(a_certificate_that_is_not_good_is_refused_and_says_why),
+      cmocka_unit_test(a_hub_that_asks_is_shown_the_certificate),
+      cmocka_unit_test(without_a_certificate_it_says_that_one_is_asked_for),
+      cmocka_unit_test(with_a_strangers_certificate_it_says_what_is_wrong_with_it),
+      cmocka_unit_test(a_file_without_certificate_or_key_is_refused),
       cmocka_unit_test(a_hub_that_speaks_no_tls_is_told_apart),
       cmocka_unit_test(a_ca_file_without_a_certificate_is_named),
       cmocka_unit_test(a_unix_socket_serves_as_well),
