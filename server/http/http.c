@@ -176,9 +176,13 @@ static void expect_body(struct http_conn *conn) {
   say_continue(conn);
 }
 
+/* While it is answered the socket is not looked at: a client that has said all and shut down its
+ * side (RFC 9112, section 9.6, does not forbid it) would be taken for one that has gone. */
 static void hand_over(struct http_conn *conn) {
   set_state(conn, HTTP_ANSWERING);
   conn->server->handlers.on_request(conn->request, conn->server->user);
+  if (conn->c != NULL && conn->state == HTTP_ANSWERING)
+    connection_pause(conn->c);
 }
 
 /* Feeds one request; returns how many bytes it took. */

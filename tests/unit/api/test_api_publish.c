@@ -3,6 +3,8 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/unit/support/temp_folder.h"
 
@@ -36,6 +38,22 @@ static void lines_are_one_batch_in_their_order(void **state) {
     assert_string_equal(json_string_value(json_object_get(event, "type")), type);
     assert_int_equal(json_integer_value(json_object_get(event, "message_id")), i + 1);
   }
+}
+
+/* As nc does, and some proxies. */
+static void who_shuts_down_its_side_after_a_publish_is_answered(void **state) {
+  struct desk *d = *state;
+  int fd = raw_connect(d->port);
+  raw_reply_free(&d->reply);
+  raw_sendf(fd,
+            "POST /api/v1/requests/half/events HTTP/1.1\r\nHost: hub\r\n"
+            "Authorization: Bearer %s\r\nContent-Length: 12\r\n\r\n{\"type\":\"t\"}",
+            d->ann);
+  shutdown(fd, SHUT_WR);
+  raw_read_reply(fd, false, &d->reply);
+  expect_published(d, 1, 1, false);
+  raw_read_end(fd);
+  close(fd);
 }
 
 static void data_comes_out_byte_for_byte(void **state) {
@@ -326,6 +344,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(one_event_is_answered_with_its_message_id),
       cmocka_unit_test(lines_are_one_batch_in_their_order),
+      cmocka_unit_test(who_shuts_down_its_side_after_a_publish_is_answered),
       cmocka_unit_test(data_comes_out_byte_for_byte),
       cmocka_unit_test(a_valid_timestamp_is_kept_and_another_replaced),
       cmocka_unit_test(a_bad_line_is_named_and_nothing_of_its_batch_is_stored),

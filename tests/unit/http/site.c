@@ -73,6 +73,8 @@ void site_connect(struct site *s) {
 }
 
 void site_hang_up(struct site *s) {
+  if (s->c != NULL) /* one that is being answered would not see the client go */
+    connection_abort(s->c);
   far_free(&s->far);
   WAIT_FOR(&s->rig, http_connection_count(s->server, s->rig.loop) == 0);
 }

@@ -317,7 +317,7 @@ static void the_handler_of_a_request_hears_that_its_client_has_gone(void **state
   assert_false(http_is_gone(r));
   assert_non_null(http_connection(r));
   assert_string_equal(http_peer(r)->address, "127.0.0.1");
-  far_reset(&s->far);
+  connection_abort(s->c);
   WAIT_FOR(&s->rig, s->closes == 1);
   assert_int_equal(s->gone, 1);
   assert_true(http_is_gone(r));
@@ -329,12 +329,43 @@ static void the_handler_of_a_request_hears_that_its_client_has_gone(void **state
   assert_int_equal(s->replies, replies);
 }
 
+/* nc does so, and proxies: there is nothing more to ask, but an answer to be read. */
+static void who_has_said_all_and_shuts_down_its_side_is_answered(void **state) {
+  struct site *s = *state;
+  s->on_request = site_hold;
+  say(s, "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab");
+  WAIT_FOR(&s->rig, s->holding == 1);
+  far_finish(&s->far);
+  site_settle(s);
+  assert_int_equal(s->closes, 0);
+  site_release(s, "late");
+  take_answer(s);
+  assert_body(s, "late");
+  WAIT_FOR(&s->rig, s->closes == 1);
+  assert_int_equal(s->gone, 0);
+}
+
+static void who_shuts_down_its_side_is_answered_all_that_it_asked(void **state) {
+  struct site *s = *state;
+  s->on_request = site_hold;
+  say(s, GET("/1") GET("/2"));
+  far_finish(&s->far);
+  for (int i = 0; i < 2; i++) {
+    WAIT_FOR(&s->rig, s->holding == 1);
+    site_settle(s);
+    site_release(s, "late");
+    take_answer(s);
+    assert_body(s, "late");
+  }
+  WAIT_FOR(&s->rig, s->closes == 1);
+}
+
 static void a_late_error_for_who_has_gone_only_frees(void **state) {
   struct site *s = *state;
   s->on_request = site_hold;
   say(s, GET("/1"));
   WAIT_FOR(&s->rig, s->holding == 1);
-  far_reset(&s->far);
+  connection_abort(s->c);
   WAIT_FOR(&s->rig, s->gone == 1);
   const struct cws_error e = {.code = CWS_EUNKNOWNREQUEST};
   s->holding = 0;
@@ -372,6 +403,8 @@ int main(void) {
       SITE(who_leaves_between_requests_is_gone_once),
       SITE(who_leaves_amid_a_request_leaves_nothing),
       SITE(the_handler_of_a_request_hears_that_its_client_has_gone),
+      SITE(who_has_said_all_and_shuts_down_its_side_is_answered),
+      SITE(who_shuts_down_its_side_is_answered_all_that_it_asked),
       SITE(a_late_error_for_who_has_gone_only_frees),
       cmocka_unit_test(freeing_no_server_is_fine),
   };

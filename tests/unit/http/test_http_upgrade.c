@@ -169,7 +169,7 @@ static void for_who_has_gone_it_is_null_and_only_frees(void **state) {
   s->on_request = site_hold;
   say(s, UPGRADE);
   WAIT_FOR(&s->rig, s->holding == 1);
-  far_reset(&s->far);
+  connection_abort(s->c);
   WAIT_FOR(&s->rig, s->gone == 1);
   s->holding = 0;
   assert_null(http_upgrade(s->held[0], "", &handlers, &over));
