@@ -29,6 +29,13 @@ void session_close(struct session *s, int code, const char *reason) {
   session_close_retry(s, code, reason, 0);
 }
 
+void session_close_and_cut(struct session *s, int code, const char *reason) {
+  if (s->state != SESSION_OPEN || !say_bye(s, code, reason, 0))
+    return;
+  session_set_state(s, SESSION_ENDED);
+  connection_abort(s->c);
+}
+
 static void end_connection(struct session *s) {
   session_set_state(s, SESSION_ENDED);
   connection_close(s->c, SESSION_LINGER_MS);

@@ -102,6 +102,8 @@ void session_update_reading(struct session *s);
 /* bye, the close frame, then the wait for the peer's. retry_after_ms 0: none. */
 void session_close(struct session *s, int code, const char *reason);
 void session_close_retry(struct session *s, int code, const char *reason, int64_t retry_after_ms);
+/* The same for a peer that seems to be gone: nothing is waited for. */
+void session_close_and_cut(struct session *s, int code, const char *reason);
 /* The peer's frames cannot be read any more: bye and close without waiting for an answer. */
 void session_close_broken(struct session *s, int code, const char *reason);
 void session_answer_close(struct session *s, int code);

@@ -117,7 +117,7 @@ static void on_check(struct timer *t) {
   if (is_ping_due(s, now)) {
     if (s->liveness.pings >= PINGS_MAX) {
       metrics_add(&s->settings->metrics->closed_no_pong, 1);
-      session_close(s, WS_CLOSE_NO_PONG, "no pong");
+      session_close_and_cut(s, WS_CLOSE_NO_PONG, "no pong");
       return;
     }
     ping(s, now);

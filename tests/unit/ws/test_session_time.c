@@ -195,6 +195,7 @@ static void two_pings_without_a_pong_end_it(void **state) {
   assert_int_equal(p->pings, 2);
   world_advance(w, 1100);
   peer_expect_bye(p, 4012);
+  assert_true(fake_was_aborted(p->c)); /* it is gone, its close would not come */
   assert_int_equal(w->metrics.closed_no_pong, 1);
   peer_free(p);
 }
