@@ -3,21 +3,25 @@
  * of the embedder ask of it. It knows no route and no session.
  */
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "lib/core/err.h"
 #include "server/server_internal.h"
 
-#define REFUSED_MAX 8 /* connections of a worker that wait for their 429; more are cut */
-#define CUT_MAX 8     /* before it accepts no more until they have closed */
+#define REFUSED_MAX 8   /* connections of a worker that wait for their 429; more are cut */
+#define CUT_MAX 8       /* before it accepts no more until they have closed */
+#define REFUSED_MS 2000 /* for such a one to say what it wants, which gets it the 429 */
 #define REFUSED_RETRY_S 5
 
 /* What is known of one accepted socket, whatever it speaks. */
 struct intake {
   struct server_worker *worker;
+  struct connection *c;
   struct quota_hold hold;
-  int refusal; /* the code of the limit it is beyond; 0: it is welcome */
-  bool is_cut; /* it is beyond a limit, and so are REFUSED_MAX before it */
+  struct timer patience; /* with one that is refused */
+  int refusal;           /* the code of the limit it is beyond; 0: it is welcome */
+  bool is_cut;           /* it is beyond a limit, and so are REFUSED_MAX before it */
 };
 
 /* ---- accepting ---- */
@@ -42,6 +46,7 @@ static void on_gone(void *owner) {
   struct intake *in = owner;
   struct server_worker *w = in->worker;
   quota_release(&in->hold);
+  timer_cancel(loop_wheel(w->loop), &in->patience);
   if (in->refusal != 0)
     w->refused--;
   if (in->is_cut && w->cut-- == CUT_MAX)
@@ -50,9 +55,15 @@ static void on_gone(void *owner) {
   count_connection(w->server, -1);
 }
 
+static void on_patience_over(struct timer *timer) {
+  struct intake *in = (struct intake *)((char *)timer - offsetof(struct intake, patience));
+  connection_abort(in->c);
+}
+
 static void admit(struct server_worker *w, struct intake *in, struct connection *c) {
   struct cws_server *server = w->server;
   in->worker = w;
+  in->c = c;
   connection_set_owner(c, on_gone, in);
   count_connection(server, 1);
   in->refusal = quota_take_connection(server->quota, connection_peer(c)->address, &in->hold);
@@ -62,8 +73,10 @@ static void admit(struct server_worker *w, struct intake *in, struct connection 
   }
   metrics_add(&server->metrics.connections_refused, 1);
   in->is_cut = w->refused++ >= REFUSED_MAX;
-  if (!in->is_cut)
+  if (!in->is_cut) {
+    timer_arm(loop_wheel(w->loop), &in->patience, REFUSED_MS, on_patience_over);
     return;
+  }
   w->cut++;
   connection_abort(c);
 }
@@ -85,9 +98,10 @@ static bool on_accept(struct loop *loop, int fd, const struct listener *l, void 
 
 /* False: the connection is beyond a limit, and r has been answered. */
 static bool is_welcome(struct http_request *r) {
-  const struct intake *in = connection_owner(http_connection(r));
+  struct intake *in = connection_owner(http_connection(r));
   if (in == NULL || in->refusal == 0)
     return true;
+  timer_cancel(loop_wheel(in->worker->loop), &in->patience); /* it may read the answer in peace */
   struct cws_error e = {0};
   err_set(&e, in->refusal, NULL);
   http_close_after(r);

@@ -108,6 +108,33 @@ static void a_crowd_beyond_the_limit_is_cut_without_an_answer(void **state) {
   cws_server_free(hub);
 }
 
+/* Else eight who say nothing would take the places of those who wait for their 429, for a minute.
+ */
+static void who_is_refused_and_says_nothing_is_cut_soon(void **state) {
+  (void)state;
+  struct cws_server_options o;
+  int silent[8];
+  live_hub_options(&o);
+  o.max_connections = 1;
+  o.workers = 1;
+  struct cws_server *hub = live_hub_start(&o);
+  int port = live_hub_port(hub), inside = raw_connect(port);
+  assert_int_equal(ask(inside), 200);
+  time_t start = time(NULL);
+  for (size_t i = 0; i < 8; i++) {
+    silent[i] = raw_connect(port);
+    raw_sendf(silent[i], "%s", i % 2 == 0 ? "" : "GET /"); /* or next to nothing */
+  }
+  for (size_t i = 0; i < 8; i++) {
+    raw_read_end(silent[i]);
+    close(silent[i]);
+  }
+  assert_in_range(time(NULL) - start, 1, 6);
+  expect_refused(port);
+  close(inside);
+  cws_server_free(hub);
+}
+
 static void watchers_of_one_user_have_a_limit(void **state) {
   (void)state;
   struct cws_server_options o;
@@ -196,6 +223,7 @@ int main(void) {
       cmocka_unit_test(connections_beyond_the_limit_are_told_and_ended),
       cmocka_unit_test(connections_of_one_address_have_a_limit_of_their_own),
       cmocka_unit_test(a_crowd_beyond_the_limit_is_cut_without_an_answer),
+      cmocka_unit_test(who_is_refused_and_says_nothing_is_cut_soon),
       cmocka_unit_test(watchers_of_one_user_have_a_limit),
       cmocka_unit_test(a_watcher_counts_as_one_connection_like_any_other),
       cmocka_unit_test(events_of_one_user_have_a_rate),
