@@ -98,6 +98,13 @@ static void endless_headers_are_431(void **state) {
       n++;
     assert_refused(fd, 431, "headers_too_large");
   }
+  /* At 16 KiB already, and not where the parser or a budget would end it. */
+  int fd = raw_connect(b->port);
+  raw_sendf(fd, "GET / HTTP/1.1\r\nHost: hub\r\nX: ");
+  for (int i = 0; i < 17; i++)
+    raw_send(fd, line, sizeof line);
+  raw_sendf(fd, "\r\n\r\n");
+  assert_refused(fd, 431, "headers_too_large");
   bystander_works(b);
   bystander_is_light(b);
 }
@@ -194,13 +201,34 @@ static void large_bodies_share_a_budget(void **state) {
 
 /* ---- ahead ---- */
 
+static int64_t answered(struct bystander *b) {
+  static const char NAME[] = "\ncouncilws_http_requests ";
+  struct raw_reply reply;
+  raw_ask(b->port, &(struct raw_request){.path = "/metrics"}, &reply);
+  const char *at = strstr(reply.body, NAME);
+  assert_non_null(at);
+  int64_t n = strtoll(at + strlen(NAME), NULL, 10);
+  raw_reply_free(&reply);
+  return n;
+}
+
+/* Until the hub answers nobody but the bystander: all that it takes from the others is taken. */
+static void await_rest(struct bystander *b) {
+  enum { OWN = 4 }; /* answers a round: three publishes, and the question itself */
+  for (int quiet = 0; quiet < 5;) {
+    int64_t before = answered(b);
+    bystander_works(b);
+    quiet = answered(b) - before <= OWN ? quiet + 1 : 0;
+  }
+}
+
 static void who_asks_ahead_and_never_reads_is_answered_no_further(void **state) {
   struct bystander *b = *state;
-  enum { COUNT = 20 };
+  enum { COUNT = 4, LEN = 190000 };
   int fds[COUNT];
-  char *bytes = malloc(200000);
-  int len = sprintf(bytes, "{\"type\":\"log\",\"data\":\"%*s\"}", 190000, "");
-  for (int i = 0; i < 20; i++) {
+  char *bytes = malloc(LEN + 1000);
+  sprintf(bytes, "{\"type\":\"log\",\"data\":\"%*s\"}", LEN, "");
+  for (int i = 0; i < 5; i++) {
     struct raw_reply reply;
     raw_ask(b->port,
             &(struct raw_request){
@@ -209,19 +237,18 @@ static void who_asks_ahead_and_never_reads_is_answered_no_further(void **state) 
     assert_int_equal(reply.status, 201);
     raw_reply_free(&reply);
   }
-  assert_true(len > 190000);
   bystander_works(b);
   bystander_weigh(b);
-  for (int i = 0; i < COUNT; i++) { /* each asks for 4 MB many times */
+  int len = sprintf(bytes,
+                    "GET /api/v1/requests/large/events HTTP/1.1\r\nHost: hub\r\n"
+                    "Authorization: Bearer %s\r\n\r\n",
+                    b->token);
+  for (int i = 0; i < COUNT; i++) { /* each asks for a megabyte, many times */
     fds[i] = raw_connect(b->port);
-    len = sprintf(bytes,
-                  "GET /api/v1/requests/large/events?limit=1 HTTP/1.1\r\nHost: hub\r\n"
-                  "Authorization: Bearer %s\r\n\r\n",
-                  b->token);
-    for (int n = 0; n < 500 && send_now(fds[i], bytes, (size_t)len);)
+    for (int n = 0; n < 20000 && send_now(fds[i], bytes, (size_t)len);)
       n++;
   }
-  bystander_works(b);
+  await_rest(b);
   bystander_is_light(b);
   for (int i = 0; i < COUNT; i++)
     close(fds[i]);
