@@ -30,6 +30,7 @@ every_way() {
   upgrade "/api/v1/ws/r" -H "Authorization: Bearer $1"
   upgrade "/api/v1/ws/r" -H "Sec-WebSocket-Protocol: councilws.v1, bearer.$1"
   upgrade "/api/v1/ws/r?token=other" -H "Authorization: Bearer $1"
+  upgrade "/api/v1/ws/r?token=$1" -H "Authorization: Bearer other"
   ask -H "Authorization: Bearer $1" "$COUNCILWS_URL/api/v1/requests/r"
   ask -H "Authorization: Bearer $1" "$COUNCILWS_URL/api/v1/ws/status"
   ask -H "Authorization: Bearer $1" "$COUNCILWS_URL/metrics"

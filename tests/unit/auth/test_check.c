@@ -286,8 +286,11 @@ static void no_message_shows_a_token(void **state) {
     struct cws_error err = {0};
     assert_int_not_equal(auth_check(a, tokens[i], &g, &err), 0);
     assert_true(err.message[0] != '\0');
-    assert_null(strstr(err.message, tokens[i]));
     assert_null(strstr(err.message, "t0ken"));
+    for (char *part = strtok(tokens[i], "."); part != NULL; part = strtok(NULL, ".")) {
+      if (strlen(part) > 1) /* header, claims or signature; an "x" may be anywhere */
+        assert_null(strstr(err.message, part));
+    }
     free(tokens[i]);
   }
   auth_free(a);
