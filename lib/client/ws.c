@@ -72,7 +72,8 @@ static void ws_set_state(struct ws *ws, enum ws_state state) {
   ws->state = state;
 }
 
-static void ws_unref(struct ws *ws) {
+/* Not inlined: gcc 12 would warn of a use after free that the count rules out. */
+static __attribute__((noinline)) void ws_unref(struct ws *ws) {
   if (--ws->refs > 0)
     return;
   buf_finish(&ws->out);

@@ -43,7 +43,7 @@ bool key_source_is_url(const struct key_source *s) {
 void key_source_label(const struct key_source *s, char *label, size_t size) {
   static const char *const NAMES[] = {
       [SOURCE_SECRET] = "secret file", [SOURCE_PEM] = "public key file", [SOURCE_JWKS] = "JWK set"};
-  char url[KEY_SOURCE_LABEL];
+  char url[KEY_SOURCE_LABEL - 32]; /* the name and quotes around it */
   const char *where = s->where;
   if (s->kind == SOURCE_LOCAL) {
     snprintf(label, size, "local secret");

@@ -80,10 +80,10 @@ static const char *origin_form(const char *target) {
 }
 
 int http_request_target(struct http_request *r) {
-  const char *target = origin_form(r->target.data != NULL ? r->target.data : "");
-  size_t path = strcspn(target, "?");
-  if (target[0] != '/')
+  const char *target = r->target.data != NULL ? origin_form(r->target.data) : NULL;
+  if (target == NULL || target[0] != '/')
     return err_set(&r->refusal, CWS_EBADREQUEST, "the request target has to begin with '/'");
+  size_t path = strcspn(target, "?");
   r->path = strndup(target, path);
   r->decoded = malloc(2 * strlen(target) + 2 * QUERY_MAX + SEGMENTS_MAX + 2);
   if (r->path == NULL || r->decoded == NULL)

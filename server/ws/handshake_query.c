@@ -1,8 +1,8 @@
 /* handshake_query: where a client wants to start, and under which name, from the query. PROTOCOL
  * "WebSocket". */
 #include "lib/core/err.h"
-#include "server/ws/handshake_parts.h"
 #include "lib/core/subscriber.h"
+#include "server/ws/handshake_parts.h"
 #include <councilws/units.h>
 #include <string.h>
 
