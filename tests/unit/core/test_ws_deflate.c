@@ -128,7 +128,7 @@ static void a_compressed_message_is_given_out_as_it_was(void **state) {
   frame(&b, 0x81, "plain", 5);
   frame(&b, 0x41, HELLO, 3);
   frame(&b, 0x89, "p", 1);
-  frame(&b, 0x80, HELLO + 3, 4);
+  frame(&b, 0x80, &HELLO[3], 4);
   frame(&b, 0xc1, "", 0);
   expect(&b, true, "text Hello\ntext plain\nping p\ntext Hello\ntext ", 0);
 }
