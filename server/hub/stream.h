@@ -7,7 +7,7 @@
 
 #include "server/hub/hub.h"
 #include "server/hub/positions.h"
-#include "server/hub/summary.h"
+#include "server/hub/summary_json.h"
 #include "server/hub/tail.h"
 #include <pthread.h>
 #include <stdatomic.h>

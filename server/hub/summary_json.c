@@ -2,8 +2,10 @@
  * summary_json: owns how a summary is written: the members that clients see, and the state that is
  * kept in the store and read again. It must not know how a summary comes about.
  */
+#include "server/hub/summary_json.h"
+
+#include "lib/summary/summary_state.h"
 #include "server/hub/number.h"
-#include "server/hub/summary_state.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka.h wants the four above */
-#include "server/hub/subtasks.h"
-#include "server/hub/summary.h"
+#include "lib/summary/subtasks.h"
+#include "server/hub/summary_json.h"
 #include <cmocka.h>
 #include <dirent.h>
 #include <stdio.h>

@@ -2,8 +2,9 @@
  * facts: owns the reading of an event: which of its members mean something for the summary. The
  * rules stand in summary.h. It must not know what was before the event.
  */
-#include "server/hub/facts.h"
+#include "lib/summary/facts.h"
 
+#include <councilws/error.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -137,6 +138,7 @@ static char *id_member(const json_t *object, const char *const *names) {
 
 static const char *const own_id_names[] = {"subtaskId", "subtask_id", NULL};
 static const char *const listed_id_names[] = {"subtaskId", "subtask_id", "id", NULL};
+static const char *const parent_names[] = {"parentId", "parent_id", NULL};
 static const char *const model_names[] = {"model", "modelId", "model_id", NULL};
 static const char *const agent_names[] = {"agent", "assistant", NULL};
 
@@ -149,6 +151,7 @@ static bool add_subtask(struct facts *f, const json_t *object, const char *const
     return false;
   struct facts_subtask *t = &f->subtasks[f->count++];
   t->id = id;
+  t->parent = id_member(object, parent_names);
   t->model = name_member(object, model_names);
   t->agent = name_member(object, agent_names);
   t->state = meaning->state;
@@ -231,6 +234,7 @@ void facts_free(struct facts *f) {
     return;
   for (size_t i = 0; i < f->count; i++) {
     free(f->subtasks[i].id);
+    free(f->subtasks[i].parent);
     free(f->subtasks[i].model);
     free(f->subtasks[i].agent);
   }

@@ -1,10 +1,10 @@
 /* facts: what one event says about its run. Made where the event is published, folded where it is
  * committed. */
-#ifndef CWS_HUB_FACTS_H
-#define CWS_HUB_FACTS_H
+#ifndef CWS_SUMMARY_FACTS_H
+#define CWS_SUMMARY_FACTS_H
 
-#include "server/hub/subtasks.h"
-#include "server/hub/summary.h"
+#include "lib/summary/subtasks.h"
+#include "lib/summary/summary.h"
 
 enum facts_role {
   FACTS_PLAIN,
@@ -32,7 +32,7 @@ enum facts_weight {
 };
 
 struct facts_subtask {
-  char *id, *model, *agent; /* model and agent may be NULL */
+  char *id, *parent, *model, *agent; /* all but the id may be NULL */
   enum subtask_state state;
   enum facts_weight weight;
 };

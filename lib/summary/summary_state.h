@@ -1,8 +1,8 @@
 /* summary_state: what a summary consists of; for the files that fold it and that write it down. */
-#ifndef CWS_HUB_SUMMARY_STATE_H
-#define CWS_HUB_SUMMARY_STATE_H
+#ifndef CWS_SUMMARY_STATE_H
+#define CWS_SUMMARY_STATE_H
 
-#include "server/hub/facts.h"
+#include "lib/summary/facts.h"
 
 struct summary {
   int64_t message_id;

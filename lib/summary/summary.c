@@ -2,8 +2,9 @@
  * summary: owns the fold: how the facts of one event change what is known of a request. The rules
  * stand in summary.h. It must not know JSON, streams or the store.
  */
-#include "server/hub/summary_state.h"
+#include "lib/summary/summary_state.h"
 
+#include <councilws/event.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

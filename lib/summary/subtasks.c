@@ -2,7 +2,7 @@
  * subtasks: owns the list of a run's parts. Lookup scans an array of 32-bit hashes, which for the
  * most that are tracked is one or two pages of memory. It must not know events or JSON.
  */
-#include "server/hub/subtasks.h"
+#include "lib/summary/subtasks.h"
 
 #include <stdlib.h>
 #include <string.h>

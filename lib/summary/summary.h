@@ -1,7 +1,7 @@
 /*
  * summary: what one can say of a request by looking at its events: status, stage, progress,
- * subtasks, cost, tokens. A fold over events, kept as JSON beside the stream, so that it never
- * needs the whole history again.
+ * subtasks, cost, tokens. A fold over events: the hub keeps one of each request, a terminal that
+ * shows one folds its own.
  *
  * Rules. A member of the wrong type, or a number that is negative or beyond 2^53, says nothing.
  *
@@ -36,11 +36,9 @@
  * and tokens of its events add up. data.model or modelId, and data.agent or assistant, are kept. At
  * most 1,000 are tracked, 9,000 more counted; names are cut at 128 bytes.
  */
-#ifndef CWS_HUB_SUMMARY_H
-#define CWS_HUB_SUMMARY_H
+#ifndef CWS_SUMMARY_H
+#define CWS_SUMMARY_H
 
-#include "lib/core/buf.h"
-#include <councilws/event.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,9 +53,6 @@ void facts_free(struct facts *f);                              /* NULL is fine *
 
 struct summary;
 struct summary *summary_new(void);
-/* From the JSON that summary_append_state wrote; NULL if it cannot be read (then fold from the
- * start). */
-struct summary *summary_from_json(const char *json);
 void summary_free(struct summary *s);
 void summary_reset(struct summary *s); /* as new */
 /* Events at or before summary_message_id are ignored, so none counts twice. When memory is out a
@@ -67,14 +62,5 @@ int64_t summary_message_id(const struct summary *s); /* of the last event folded
 enum summary_status summary_status(const struct summary *s);
 const char *summary_status_name(enum summary_status status);
 bool summary_status_from_name(const char *name, enum summary_status *out);
-/* State to keep. */
-void summary_append_state(const struct summary *s, struct buf *b);
-/* Members, without braces: "status":…,"stage":…,"progress":…,"cost":…,"tokens":… . stage is null
- * before the first event that has one. */
-void summary_append_members(const struct summary *s, struct buf *b);
-/* Member for GET /requests/{id}:
- * "subtasks":{"total":…,"done":…,"running":…,"failed":…,"items":[{"id","status","model",
- * "agent","cost","tokens"}…]}; model and agent are left out where they are not known. */
-void summary_append_subtasks(const struct summary *s, struct buf *b);
 
 #endif

@@ -1,6 +1,6 @@
 /* subtasks: the parts of a run, found by their id. Part of a summary. */
-#ifndef CWS_HUB_SUBTASKS_H
-#define CWS_HUB_SUBTASKS_H
+#ifndef CWS_SUMMARY_SUBTASKS_H
+#define CWS_SUMMARY_SUBTASKS_H
 
 #include <stdbool.h>
 #include <stddef.h>
