@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/out.h"
+#include "cli/picture/table.h"
+#include "cli/tty.h"
 
 #define PAGE 200 /* requests asked for at a time */
 
@@ -29,7 +31,53 @@ static void show_json(const json_t *item) {
   free(text);
 }
 
-static int show_page(const struct ask *a, bool is_json) {
+/* ---- on a terminal: a table ---- */
+
+static enum ink status_ink(const char *status) {
+  if (strcmp(status, "failed") == 0)
+    return INK_RED;
+  return strcmp(status, "completed") == 0 ? INK_GREEN : INK_YELLOW;
+}
+
+static const char *text_of(const json_t *item, const char *key) {
+  const char *text = json_string_value(json_object_get(item, key));
+  return text != NULL ? text : "";
+}
+
+static long long number_of(const json_t *item, const char *key) {
+  return (long long)json_number_value(json_object_get(item, key));
+}
+
+static void show_table(const json_t *requests) {
+  static const struct table_column COLUMNS[] = {{"request", false, true}, {"status", false, false},
+                                                {"done", true, false},    {"stage", false, false},
+                                                {"events", true, false},  {"began", false, false}};
+  struct table t;
+  size_t i;
+  json_t *item;
+  table_init(&t, COLUMNS, sizeof COLUMNS / sizeof COLUMNS[0]);
+  json_array_foreach(requests, i, item) {
+    const char *status = text_of(item, "status");
+    table_cell(&t, INK_PLAIN, text_of(item, "request_id"));
+    table_cell(&t, status_ink(status), status);
+    table_cellf(&t, INK_PLAIN, "%lld %%", number_of(item, "progress"));
+    table_cell(&t, INK_PLAIN, text_of(item, "stage"));
+    table_cellf(&t, INK_PLAIN, "%lld", number_of(item, "count"));
+    table_cellf(&t, INK_PLAIN, "%.19s", text_of(item, "created_at"));
+  }
+  if (i > 0)
+    out_table(&t);
+  table_finish(&t);
+}
+
+/* ---- the pages ---- */
+
+static int show_page(const struct ask *a, const char *output) {
+  bool is_json = strcmp(output, "json") == 0;
+  if (strcmp(output, "auto") == 0 && tty_is_output()) {
+    show_table(json_object_get(a->json, "requests"));
+    return out_flush();
+  }
   size_t i;
   json_t *item;
   json_array_foreach(json_object_get(a->json, "requests"), i, item) {
@@ -49,7 +97,6 @@ static int ask_page(struct ask *a, const struct options *o, int64_t limit, const
 }
 
 static int list_all(struct ask *a, const struct options *o) {
-  bool is_json = strcmp(options_string(o, "output"), "json") == 0;
   int64_t left = options_int(o, "limit", 50);
   char *cursor = NULL;
   int code;
@@ -57,7 +104,7 @@ static int list_all(struct ask *a, const struct options *o) {
     ask_clear(a);
     code = ask_page(a, o, left > 0 && left < PAGE ? left : PAGE, cursor);
     if (code == 0)
-      code = show_page(a, is_json);
+      code = show_page(a, options_string(o, "output"));
     free(cursor);
     cursor = NULL;
     const char *next = json_string_value(json_object_get(a->json, "next_cursor"));
@@ -84,7 +131,8 @@ static const struct option_spec OPTIONS[] = {
      "only requests in this state"},
     {"limit", 0, OPTION_INT, "N", "50", NULL, false, "at most N; 0: all"},
     {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|json", true,
-     "a line each: time, status, stage, progress, events, request; or an object each"},
+     "a line each: time, status, stage, progress, events, request (a table on a terminal); or an "
+     "object each"},
     {0},
 };
 

@@ -3,6 +3,7 @@
 #include <councilws/client.h>
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "cli/render.h"
 #include "cli/runner.h"
 #include "cli/talk.h"
+#include "cli/tty.h"
 #include "cli/type_list.h"
 
 struct replay {
@@ -26,6 +28,7 @@ struct replay {
   bool is_reading, is_full;
   struct line_source *source;
   struct cws_publisher *publisher; /* --into */
+  struct tty *tty;                 /* keys, with --speed on a terminal; or NULL */
   int attempts;
   int64_t after, to, number; /* number: of the event in a file without message_ids */
 };
@@ -265,6 +268,34 @@ static const struct cws_publisher_handlers PUBLISHER = {
     .on_end = on_end,
 };
 
+/* ---- keys ---- */
+
+static void on_key(int key, void *user) {
+  struct replay *r = user;
+  if (r->player == NULL)
+    return;
+  if (key == 'q' || key == 'Q') {
+    runner_finish(&r->runner, EXIT_SIGNAL(SIGINT));
+  } else if (key == ' ') {
+    bool is_paused = !player_is_paused(r->player);
+    talk("%s", is_paused ? "paused; space goes on, right arrow steps, q quits" : "goes on");
+    player_pause(r->player, is_paused);
+  } else if (key == TTY_RIGHT) {
+    player_pause(r->player, true);
+    player_step(r->player);
+  }
+}
+
+static const struct tty_handlers TTY = {.on_key = on_key};
+
+/* Only where there is time to press one, and stdin is not what is replayed. */
+static void open_keys(struct replay *r, const struct options *o, double speed) {
+  const char *file = options_string(o, "file");
+  bool is_input = file != NULL && strcmp(file, "-") == 0;
+  if (speed > 0 && !is_input && tty_has_keys())
+    r->tty = tty_open(r->runner.loop, &TTY, r);
+}
+
 /* ---- the command ---- */
 
 static int start(struct replay *r, const struct options *o) {
@@ -323,7 +354,10 @@ static int run_replay(const struct options *o) {
   r.player = player_new(r.runner.loop, speed, options_duration(o, "max-gap", 0), &PLAYER, &r);
   code = r.player != NULL ? start(&r, o) : EXIT_OS;
   if (code == 0)
+    open_keys(&r, o, speed);
+  if (code == 0)
     code = runner_run_to_finish(&r.runner);
+  tty_close(r.tty);
   line_source_close(r.source);
   player_close(r.player);
   runner_close(&r.runner);
@@ -350,6 +384,8 @@ const struct command COMMAND_REPLAY = {
     .name = "replay",
     .usage = "REQUEST\n--file FILE",
     .summary = "shows or publishes stored events again, at once or at their own pace",
+    .details = "With --speed on a terminal the space bar pauses and goes on, the right arrow steps "
+               "one event further and stays there, q quits (130).",
     .options = OPTIONS,
     .is_client = true,
     .max_args = 1,

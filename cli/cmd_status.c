@@ -8,7 +8,10 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/out.h"
+#include "cli/picture/sheet.h"
+#include "cli/picture/table.h"
 #include "cli/talk.h"
+#include "cli/tty.h"
 
 enum check { CHECK_OK, CHECK_WARNING, CHECK_CRITICAL, CHECK_UNKNOWN };
 
@@ -40,7 +43,7 @@ static enum out_style status_style(const char *status) {
   return strcmp(status, "completed") == 0 ? OUT_GREEN : OUT_YELLOW;
 }
 
-/* ---- one request ---- */
+/* ---- one request in plain lines ---- */
 
 static void show_subtasks(const json_t *subtasks) {
   if (number_of(subtasks, "total") == 0)
@@ -81,7 +84,68 @@ static void show_watchers(const json_t *answer) {
   }
 }
 
-static void show_request(const json_t *answer) {
+/* ---- one request on a terminal: tables ---- */
+
+static enum ink state_ink(const char *status) {
+  enum subtask_state state;
+  return subtask_state_from_word(status, &state) ? sheet_state_ink(state) : INK_PLAIN;
+}
+
+static void subtask_row(struct table *t, const json_t *item) {
+  char number[NUMBER_BUF];
+  double cost = json_number_value(json_object_get(item, "cost"));
+  const char *status = text_of(item, "status");
+  table_cell(t, INK_PLAIN, text_of(item, "id"));
+  table_cell(t, state_ink(status), status);
+  table_cell(t, INK_PLAIN, text_of(item, "agent"));
+  table_cell(t, INK_PLAIN, text_of(item, "model"));
+  table_cell(t, INK_PLAIN, cost > 0 ? sheet_cost(cost, number) : "");
+  table_cell(t, INK_PLAIN,
+             number_of(item, "tokens") > 0 ? sheet_tokens(number_of(item, "tokens"), number) : "");
+}
+
+static void subtask_table(const json_t *subtasks) {
+  static const struct table_column COLUMNS[] = {{"subtask", false, true}, {"state", false, false},
+                                                {"agent", false, false},  {"model", false, false},
+                                                {"cost", true, false},    {"tokens", true, false}};
+  struct table t;
+  size_t i;
+  json_t *item;
+  table_init(&t, COLUMNS, sizeof COLUMNS / sizeof COLUMNS[0]);
+  json_array_foreach(json_object_get(subtasks, "items"), i, item) subtask_row(&t, item);
+  if (i > 0) {
+    out_write("\n", 1);
+    out_table(&t);
+  }
+  table_finish(&t);
+}
+
+static void watcher_table(const json_t *answer) {
+  static const struct table_column COLUMNS[] = {{"watcher", false, true},
+                                                {"since", false, false},
+                                                {"acknowledged", true, false},
+                                                {"lag", true, false}};
+  struct table t;
+  size_t i;
+  json_t *w;
+  table_init(&t, COLUMNS, sizeof COLUMNS / sizeof COLUMNS[0]);
+  json_array_foreach(json_object_get(answer, "watchers"), i, w) {
+    long long lag = number_of(w, "lag");
+    table_cell(&t, INK_PLAIN, text_of(w, "subscriber"));
+    table_cellf(&t, INK_PLAIN, "%.19s", text_of(w, "connected_at"));
+    table_cellf(&t, INK_PLAIN, "%lld", number_of(w, "last_ack"));
+    table_cellf(&t, lag > 0 ? INK_YELLOW : INK_PLAIN, "%lld", lag);
+  }
+  if (i > 0) {
+    out_write("\n", 1);
+    out_table(&t);
+  }
+  table_finish(&t);
+}
+
+/* ---- one request ---- */
+
+static void show_request(const json_t *answer, bool is_table) {
   const char *status = text_of(answer, "status");
   out_style(OUT_BOLD);
   out_printf("%s", text_of(answer, "request_id"));
@@ -102,11 +166,44 @@ static void show_request(const json_t *answer) {
     line("owner", "%s", text_of(answer, "owner"));
   line("cost", "%.10g", json_number_value(json_object_get(answer, "cost")));
   line("tokens", "%lld", number_of(answer, "tokens"));
-  show_subtasks(json_object_get(answer, "subtasks"));
-  show_watchers(answer);
+  if (is_table) {
+    subtask_table(json_object_get(answer, "subtasks"));
+    watcher_table(answer);
+  } else {
+    show_subtasks(json_object_get(answer, "subtasks"));
+    show_watchers(answer);
+  }
 }
 
 /* ---- the hub ---- */
+
+static void hub_table(const json_t *answer, const char *url) {
+  const char *status = text_of(answer, "status"), *key;
+  char number[NUMBER_BUF], name[24];
+  json_t *value;
+  out_style(OUT_BOLD);
+  out_escaped(url, 0);
+  out_style(OUT_PLAIN);
+  out_style(strcmp(status, "operational") == 0 ? OUT_GREEN : OUT_YELLOW);
+  out_printf("  %s\n", status);
+  out_style(OUT_PLAIN);
+  line("watchers", "%lld", number_of(answer, "active_connections"));
+  json_object_foreach((json_t *)answer, key, value) {
+    if (strcmp(key, "status") == 0 || strcmp(key, "active_connections") == 0)
+      continue;
+    snprintf(name, sizeof name, "%s", key);
+    for (char *c = name; *c != '\0'; c++)
+      *c = *c == '_' ? ' ' : *c;
+    if (strcmp(key, "uptime_s") == 0)
+      line("up for", "%s", sheet_span(json_number_value(value), number));
+    else if (json_is_boolean(value))
+      line(name, "%s", json_is_true(value) ? "yes" : "no");
+    else if (json_is_integer(value))
+      line(name, "%lld", (long long)json_integer_value(value));
+    else
+      line(name, "%s", text_of(answer, key));
+  }
+}
 
 static void show_hub(const json_t *answer, const char *url) {
   line("hub", "%s", url);
@@ -149,10 +246,14 @@ static int check(struct ask *a, const char *request_id, int code) {
 }
 
 static int show(const struct ask *a, const struct options *o) {
-  if (strcmp(options_string(o, "output"), "json") == 0)
+  const char *output = options_string(o, "output");
+  bool is_table = strcmp(output, "auto") == 0 && tty_is_output();
+  if (strcmp(output, "json") == 0)
     out_printf("%s\n", a->text);
   else if (options_arg(o, 0) != NULL)
-    show_request(a->json);
+    show_request(a->json, is_table);
+  else if (is_table)
+    hub_table(a->json, options_string(o, "url"));
   else
     show_hub(a->json, options_string(o, "url"));
   return out_flush();
@@ -180,7 +281,7 @@ static int run_status(const struct options *o) {
 
 static const struct option_spec OPTIONS[] = {
     {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|json", true,
-     "a table, or the hub's answer as it is"},
+     "lines (tables on a terminal), or the hub's answer as it is"},
     {"check", 0, OPTION_FLAG, NULL, NULL, NULL, false,
      "for monitoring: one line, and 0 ok, 1 warning, 2 critical, 3 unknown"},
     {"timeout", 0, OPTION_DURATION, "D", NULL, NULL, false, "give up after this time (exit 124)"},

@@ -4,16 +4,19 @@
  */
 #include <councilws/client.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
 #include "cli/ending.h"
 #include "cli/exit_code.h"
+#include "cli/live.h"
 #include "cli/out.h"
 #include "cli/render.h"
 #include "cli/runner.h"
 #include "cli/talk.h"
+#include "cli/tty.h"
 #include "cli/type_list.h"
 
 struct watch;
@@ -29,6 +32,7 @@ struct watched {
   int past_code;
   int attempts;
   int64_t count;
+  int64_t seen, acked; /* message_ids: given to the picture, acknowledged */
 };
 
 struct watch {
@@ -39,6 +43,7 @@ struct watch {
   bool is_json, is_many, no_ack, no_follow, fails_on_gap;
   int64_t max_count, idle_ms;
   uv_timer_t idle;
+  struct live *live; /* the picture, or NULL: plain lines */
   struct watched *items;
   size_t count, open;
   int worst; /* the highest exit code so far */
@@ -50,6 +55,8 @@ static void end_one(struct watched *w, int exit_code) {
   w->is_done = true;
   if (exit_code > w->watch->worst)
     w->watch->worst = exit_code;
+  if (w->watch->live != NULL)
+    live_flush(w->watch->live); /* so that what was seen is acknowledged */
   if (w->call != NULL)
     cws_call_cancel(w->call);
   if (w->follow != NULL)
@@ -61,8 +68,6 @@ static void end_all(struct runner *r) {
   for (size_t i = 0; i < watch->count; i++)
     end_one(&watch->items[i], 0);
 }
-
-static void restart_idle(struct watch *watch);
 
 static void on_idle(uv_timer_t *timer) {
   struct watch *watch = timer->data;
@@ -87,20 +92,57 @@ static void show(const struct watched *w, const struct cws_event *event) {
     render_text(prefix, event);
 }
 
+static size_t index_of(const struct watched *w) {
+  return (size_t)(w - w->watch->items);
+}
+
+static void acknowledge(struct watched *w) {
+  if (w->follow != NULL && w->seen > w->acked && !w->watch->no_ack)
+    cws_follow_ack(w->follow, w->seen);
+  w->acked = w->seen;
+}
+
+static void on_drawn(int failed, void *user) {
+  struct watch *watch = user;
+  for (size_t i = 0; failed == 0 && i < watch->count; i++)
+    acknowledge(&watch->items[i]);
+  if (failed != 0)
+    runner_finish(&watch->runner, failed);
+}
+
+static void on_quit(void *user) {
+  struct watch *watch = user;
+  runner_finish(&watch->runner, EXIT_SIGNAL(SIGINT));
+}
+
+static const struct live_handlers LIVE = {.on_drawn = on_drawn, .on_quit = on_quit};
+
+/* In the picture it is drawn a little later, and acknowledged then. */
+static int give_out(struct watched *w, const struct cws_event *event) {
+  w->seen = event->message_id;
+  if (w->watch->live != NULL) {
+    live_event(w->watch->live, index_of(w), event, type_list_has(w->watch->types, event->type));
+    return 0;
+  }
+  show(w, event);
+  int failed = out_flush();
+  if (failed == 0)
+    acknowledge(w);
+  return failed;
+}
+
 static void on_event(struct cws_follow *f, const struct cws_event *event, void *user) {
+  (void)f;
   struct watched *w = user;
   struct watch *watch = w->watch;
   if (w->is_done)
     return;
   restart_idle(watch);
-  show(w, event);
-  int failed = out_flush();
+  int failed = give_out(w, event);
   if (failed != 0) {
     runner_finish(&watch->runner, failed);
     return;
   }
-  if (!watch->no_ack)
-    cws_follow_ack(f, event->message_id);
   int code;
   if (ending_reached(&watch->ending, event, &code))
     end_one(w, code);
@@ -184,6 +226,11 @@ static void on_caught_up(struct cws_follow *f, int64_t last_message_id, void *us
     cws_status(watch->runner.client, w->request_id, on_already, w, &w->call, NULL);
 }
 
+static void show_link(const struct watched *w, enum run_link link, int64_t wait_ms) {
+  if (w->watch->live != NULL)
+    live_link(w->watch->live, index_of(w), link, wait_ms);
+}
+
 static void on_state(struct cws_follow *f, enum cws_follow_state state, const struct cws_error *why,
                      int64_t wait_ms, void *user) {
   (void)f;
@@ -191,14 +238,18 @@ static void on_state(struct cws_follow *f, enum cws_follow_state state, const st
   struct runner *r = &w->watch->runner;
   if (state == CWS_FOLLOW_WAITING) {
     w->is_lost = true;
+    show_link(w, RUN_LOST, wait_ms);
     if (!runner_lost(r, &w->attempts, w->request_id, why, wait_ms))
       end_one(w, runner_report(r, w->request_id, why));
   } else if (state != CWS_FOLLOW_CONNECTING) {
     if (w->is_lost)
       talk("%s: connected again", w->request_id);
     w->is_lost = false;
+    show_link(w, RUN_LIVE, 0);
     r->was_reached = true;
     w->attempts = 0;
+  } else if (!w->is_lost) {
+    show_link(w, RUN_CONNECTING, 0);
   }
 }
 
@@ -211,6 +262,7 @@ static void on_end(struct cws_follow *f, const struct cws_error *why, void *user
   (void)f;
   struct watched *w = user;
   w->follow = NULL;
+  show_link(w, RUN_OVER, 0);
   if (!w->is_done && why != NULL && why->code != CWS_ECANCELED)
     end_one(w, runner_report(&w->watch->runner, w->request_id, why));
   w->watch->open--;
@@ -228,9 +280,10 @@ static const struct cws_follow_handlers HANDLERS = {
 
 /* ---- starting ---- */
 
-static enum cws_follow_from from_of(const char *text) {
+/* A picture is of the whole run: it needs what was acknowledged before, too. */
+static enum cws_follow_from from_of(const char *text, bool is_picture) {
   if (text == NULL)
-    return CWS_FROM_ACKED;
+    return is_picture ? CWS_FROM_START : CWS_FROM_ACKED;
   return strcmp(text, "start") == 0 ? CWS_FROM_START : CWS_FROM_NEW;
 }
 
@@ -240,7 +293,7 @@ static void start_one(struct watched *w) {
   cws_follow_options_init(&f);
   f.request_id = w->request_id;
   f.subscriber = options_string(o, "subscriber");
-  f.from = from_of(options_string(o, "from"));
+  f.from = from_of(options_string(o, "from"), w->watch->live != NULL);
   f.after = options_int(o, "after", -1);
   f.manual_ack = true;
   f.no_ack = w->watch->no_ack;
@@ -298,6 +351,19 @@ static void read_options(struct watch *watch, const struct options *o) {
   ending_init(&watch->ending, options_list(o, "until"), options_string(o, "exit-from"));
 }
 
+static int open_picture(struct watch *watch) {
+  const char *output = options_string(watch->options, "output");
+  if ((strcmp(output, "auto") != 0 && strcmp(output, "tree") != 0) || !tty_can_draw())
+    return 0;
+  const char **ids = calloc(watch->count, sizeof *ids);
+  for (size_t i = 0; ids != NULL && i < watch->count; i++)
+    ids[i] = options_arg(watch->options, i);
+  if (ids != NULL)
+    watch->live = live_open(watch->runner.loop, ids, watch->count, &LIVE, watch);
+  free(ids);
+  return watch->live != NULL ? 0 : EXIT_OS;
+}
+
 static int watch_items(struct watch *watch) {
   uv_timer_init(watch->runner.loop, &watch->idle);
   watch->idle.data = watch;
@@ -310,6 +376,10 @@ static int watch_items(struct watch *watch) {
     begin(&watch->items[i]);
   }
   int code = runner_run(&watch->runner);
+  int failed = live_close(watch->live);
+  watch->live = NULL;
+  if (code == 0 && watch->worst == 0)
+    code = failed;
   uv_close((uv_handle_t *)&watch->idle, NULL);
   return code != 0 ? code : watch->worst;
 }
@@ -322,7 +392,9 @@ static int run_watch(const struct options *o) {
     return EXIT_OS;
   int code = runner_open(&watch.runner, o, options_duration(o, "timeout", 0));
   if (code == 0) {
-    code = watch_items(&watch);
+    code = open_picture(&watch);
+    if (code == 0)
+      code = watch_items(&watch);
     runner_close(&watch.runner);
   }
   free(watch.items);
@@ -330,11 +402,12 @@ static int run_watch(const struct options *o) {
 }
 
 static const struct option_spec OPTIONS[] = {
-    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|json", true,
-     "plain lines, or the events as the hub holds them, one a line"},
+    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|tree|json", true,
+     "tree: a live picture; text: plain lines; json: the events as the hub holds them, one a line. "
+     "auto is the picture on a terminal, else lines"},
     {"from", 0, OPTION_CHOICE, "WHERE", NULL, "start|new", false,
      "begin at the first event, or with what comes from now on; else after the last acknowledged "
-     "one"},
+     "one (the picture: at the first)"},
     {"after", 0, OPTION_INT, "N", NULL, NULL, false, "begin after message_id N"},
     {"until", 0, OPTION_LIST, "TYPE", NULL, NULL, false,
      "end at an event of this type (may be given again); else at final_response or error"},
@@ -366,7 +439,15 @@ const struct command COMMAND_WATCH = {
         "Comes back by itself when the connection is lost, and goes on after the last event it "
         "acknowledged. Ends with 0 on final_response, with 1 where its data.success is false or on "
         "an error that is not retried. A request may be watched before it exists. With more than "
-        "one request each line names its own.",
+        "one request each line names its own.\n"
+        "On a terminal it draws a live picture, in place: the request, its status, how long it has "
+        "been going and the connection; the stages; a progress bar; the subtasks as a tree with "
+        "state, agent or model, confidence, cost, tokens and time, sums for each branch; the "
+        "latest events. Where not all subtasks fit, those that run or failed come first. When the "
+        "request has ended the picture stays, with the response below it. Several requests are a "
+        "line each: up, down or a number chooses one, Enter opens and closes it. q ends it like "
+        "ctrl-C, with 130. Where standard output or standard error is no terminal, in the "
+        "background, and with TERM=dumb there are plain lines instead.",
     .options = OPTIONS,
     .is_client = true,
     .min_args = 1,

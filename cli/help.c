@@ -27,6 +27,17 @@ static void wrapped(const char *text, int indent, int column) {
   out_write("\n", 1);
 }
 
+static void paragraphs(const char *text) { /* divided by \n */
+  while (*text != '\0') {
+    char one[1200];
+    size_t len = strcspn(text, "\n");
+    snprintf(one, sizeof one, "%.*s", (int)len, text);
+    out_write("\n", 1);
+    wrapped(one, 0, 0);
+    text += len + (text[len] == '\n' ? 1 : 0);
+  }
+}
+
 static void help_options(const char *title, const struct option_spec *s) {
   if (s == NULL || s->name == NULL)
     return;
@@ -67,10 +78,8 @@ void help_command(const struct command *c) {
   help_usage(c);
   out_write("\n", 1);
   wrapped(c->summary, 0, 0);
-  if (c->details != NULL) {
-    out_write("\n", 1);
-    wrapped(c->details, 0, 0);
-  }
+  if (c->details != NULL)
+    paragraphs(c->details);
   help_options("Options", c->options);
   if (c->is_client)
     help_options("The hub", OPTIONS_CLIENT);

@@ -2,7 +2,10 @@
 #include "cli/out.h"
 
 #include "cli/exit_code.h"
+#include "cli/picture/line.h"
+#include "cli/picture/table.h"
 #include "cli/talk.h"
+#include "cli/tty.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -101,4 +104,37 @@ void out_style(enum out_style style) {
                                       "\x1b[32m", "\x1b[33m", "\x1b[34m"};
   if (has_color)
     out_write(CODES[style], strlen(CODES[style]));
+}
+
+void out_inked(const char *line) {
+  _Static_assert(INK_PLAIN == OUT_PLAIN + 1 && INK_BLUE == OUT_BLUE + 1, "the same colours");
+  while (*line != '\0') {
+    size_t n = strcspn(line, "\x01\x02\x03\x04\x05\x06\x07");
+    out_write(line, n);
+    line += n;
+    if (*line != '\0')
+      out_style((enum out_style)(*line++ - INK_PLAIN));
+  }
+}
+
+void out_fail(void) {
+  errno = ENOMEM;
+  note_failure();
+}
+
+void out_table(const struct table *t) {
+  int columns, lines;
+  tty_size(&columns, &lines);
+  if (t->failed)
+    out_fail();
+  for (size_t row = 0; row < table_rows(t) + 1 && !t->failed; row++) {
+    struct line l;
+    table_line(t, row, columns, &l);
+    if (l.failed)
+      out_fail();
+    else
+      out_inked(l.bytes);
+    out_write("\n", 1);
+    line_finish(&l);
+  }
 }

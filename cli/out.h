@@ -14,6 +14,14 @@ void out_printf(const char *fmt, ...) CWS_PRINTF(1, 2);
 /* Writes a string with control bytes made visible (\n as "\n", others as "\xNN"), so that data can
  * never drive the terminal. At most max_chars characters (0: all), then "…". */
 void out_escaped(const char *s, size_t max_chars);
+/* Writes a line as cli/picture/line.h builds it: safe text, and inks, which become colours where
+ * there is colour. */
+void out_inked(const char *line);
+/* Title and rows, each a line, cut to the terminal's width where there is one. */
+struct table;
+void out_table(const struct table *t);
+/* Something could not be written for want of memory: out_flush will say so. */
+void out_fail(void);
 /* Pushes it out. 0, or the exit code with which the command must end now. */
 int out_flush(void);
 

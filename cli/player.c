@@ -15,6 +15,9 @@ struct player {
   uint64_t due_ms;      /* when it was due, on the loop's clock */
   bool is_due;          /* the head's time has come */
   bool no_more, is_over, is_going;
+  bool is_paused, is_held; /* held: the head's time has yet to come once it goes on */
+  int steps;               /* events that are to go out at once */
+  uint64_t paused_ms;      /* when it was paused, on the loop's clock */
 };
 
 struct player *player_new(uv_loop_t *loop, double speed, int64_t max_gap_ms,
@@ -74,9 +77,19 @@ static bool is_time(struct player *p, const struct cws_event *event) {
   return p->is_due;
 }
 
+static bool may_go(struct player *p, const struct cws_event *event) {
+  bool is_now = is_time(p, event);
+  if (is_now || p->steps == 0)
+    return is_now;
+  uv_timer_stop(&p->timer);
+  p->due_ms = uv_now(p->timer.loop); /* the next one's time counts from here */
+  p->is_due = true;
+  return true;
+}
+
 /* One event. False when there is nothing to do now. */
 static bool step(struct player *p) {
-  if (p->is_over || uv_is_active((uv_handle_t *)&p->timer))
+  if (p->is_over || uv_is_active((uv_handle_t *)&p->timer) || (p->is_paused && p->steps == 0))
     return false;
   if (p->count == 0 && !p->no_more) {
     p->handlers.on_hungry(p->user);
@@ -88,11 +101,12 @@ static bool step(struct player *p) {
     return false;
   }
   struct cws_event_owned *event = p->queue[p->head];
-  if (!is_time(p, cws_event_view(event)) || !p->handlers.on_event(cws_event_view(event), p->user))
+  if (!may_go(p, cws_event_view(event)) || !p->handlers.on_event(cws_event_view(event), p->user))
     return false;
   p->head = (p->head + 1) % (PLAYER_QUEUE + 1);
   p->count--;
   p->is_due = false;
+  p->steps -= p->steps > 0 ? 1 : 0;
   cws_event_free(event);
   return true;
 }
@@ -104,6 +118,40 @@ void player_go(struct player *p) {
   while (step(p))
     continue;
   p->is_going = false;
+}
+
+void player_pause(struct player *p, bool is_paused) {
+  uint64_t now = uv_now(p->timer.loop);
+  if (is_paused == p->is_paused)
+    return;
+  p->is_paused = is_paused;
+  if (is_paused) {
+    p->is_held = uv_is_active((uv_handle_t *)&p->timer);
+    uv_timer_stop(&p->timer);
+    p->paused_ms = now;
+    return;
+  }
+  p->due_ms += now - p->paused_ms;
+  if (p->is_held)
+    uv_timer_start(&p->timer, on_timer, p->due_ms > now ? p->due_ms - now : 0, 0);
+  else
+    player_go(p);
+}
+
+bool player_is_paused(const struct player *p) {
+  return p->is_paused;
+}
+
+void player_step(struct player *p) {
+  bool was_waiting = uv_is_active((uv_handle_t *)&p->timer) || p->is_held;
+  uv_timer_stop(&p->timer);
+  p->is_held = false;
+  p->steps++;
+  if (was_waiting) { /* the head's time was known, and is now */
+    p->due_ms = p->paused_ms = uv_now(p->timer.loop);
+    p->is_due = true;
+  }
+  player_go(p);
 }
 
 static void on_closed(uv_handle_t *handle) {

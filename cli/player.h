@@ -29,6 +29,11 @@ bool player_add(struct player *p, struct cws_event_owned *event);
 void player_no_more(struct player *p);
 /* Goes on: after adding, after a busy taker is free again. Safe in every handler. */
 void player_go(struct player *p);
+/* Holds the events back, or lets them go on as if no time had passed. */
+void player_pause(struct player *p, bool is_paused);
+bool player_is_paused(const struct player *p);
+/* Gives the next event out at once, paused or not. */
+void player_step(struct player *p);
 void player_close(struct player *p); /* frees as the loop turns; NULL is fine */
 
 #endif

@@ -5,7 +5,7 @@
 #include <councilws/event.h>
 
 /* "   12  09:35:52  execution_progress  1-DemandAnalysis started  agent=…": known fields first, the
- * rest shortened. `request_id` in front where it is not NULL. */
+ * rest shortened. `request_id` in front where it is not NULL. On a terminal cut to its width. */
 void render_text(const char *request_id, const struct cws_event *event);
 /* The event's bytes as the hub holds them; {"request_id":…,"event":…} where request_id is not NULL.
  */

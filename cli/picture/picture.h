@@ -1,0 +1,38 @@
+/*
+ * picture: the state behind the live picture: the runs that are watched, their latest events and
+ * notes as lines, and what the person at the keys has chosen to see. Pure.
+ */
+#ifndef CLI_PICTURE_PICTURE_H
+#define CLI_PICTURE_PICTURE_H
+
+#include "cli/picture/run.h"
+
+#define PICTURE_RECENT 128 /* lines that are kept: no terminal shows more */
+
+struct picture_recent {
+  char *text; /* with inks, as line_add takes it */
+  size_t run;
+};
+
+struct picture {
+  struct run **runs;
+  size_t count;
+  struct picture_recent recent[PICTURE_RECENT]; /* a ring */
+  uint64_t recent_count;                        /* lines ever */
+  size_t selected;
+  bool is_expanded; /* with several runs: the selected one in detail */
+  bool is_ascii;    /* the terminal takes nothing else */
+};
+
+enum picture_key { PICTURE_UP, PICTURE_DOWN, PICTURE_TOGGLE, PICTURE_CLOSE };
+
+int picture_init(struct picture *p, const char *const *request_ids, size_t count, bool is_ascii);
+void picture_finish(struct picture *p);
+/* is_shown: among the latest lines, too. */
+void picture_event(struct picture *p, size_t run, const struct cws_event *event, bool is_shown,
+                   int64_t now_ms);
+void picture_note(struct picture *p, size_t run, const char *text);
+void picture_key(struct picture *p, enum picture_key key);
+void picture_select(struct picture *p, size_t run); /* and expands it; again: not */
+
+#endif
