@@ -112,8 +112,11 @@ void out_inked(const char *line) {
     size_t n = strcspn(line, "\x01\x02\x03\x04\x05\x06\x07");
     out_write(line, n);
     line += n;
-    if (*line != '\0')
-      out_style((enum out_style)(*line++ - INK_PLAIN));
+    if (*line == '\0')
+      break;
+    if (*line != INK_PLAIN)
+      out_style(OUT_PLAIN); /* an ink takes the place of the one before */
+    out_style((enum out_style)(*line++ - INK_PLAIN));
   }
 }
 

@@ -53,10 +53,10 @@ static uint32_t hash_of(const char *id) {
 }
 
 static bool reserve(struct run *r) {
-  if (r->count < r->cap)
-    return true;
   if (r->count >= RUN_NODES_MAX)
     return false;
+  if (r->count < r->cap)
+    return true;
   size_t cap = r->cap > 0 ? r->cap * 2 : 16;
   struct run_node *nodes = realloc(r->nodes, cap * sizeof *nodes);
   if (nodes != NULL)
@@ -128,12 +128,11 @@ static void own_words(struct run_node *n, const json_t *data) {
 
 static void fold_node(struct run *r, const struct facts_subtask *t, int64_t time_ms,
                       const json_t *own_data) {
-  size_t i = node_of(r, t->id);
-  if (i == RUN_NONE)
-    return;
   struct subtask *item = subtasks_get(&r->summary->subtasks, t->id);
-  if (item != NULL)
-    r->nodes[i].item = (size_t)(item - r->summary->subtasks.items);
+  size_t i = item != NULL ? node_of(r, t->id) : RUN_NONE;
+  if (i == RUN_NONE) /* only counted */
+    return;
+  r->nodes[i].item = (size_t)(item - r->summary->subtasks.items);
   if (t->parent != NULL)
     set_parent(r, i, t->parent);
   struct run_node *n = &r->nodes[i];

@@ -23,7 +23,7 @@ static const struct marks UTF8 = {
 
 static const struct marks ASCII = {
     .state = {[SUBTASK_PENDING] = ".",
-              [SUBTASK_RUNNING] = ">",
+              [SUBTASK_RUNNING] = "*",
               [SUBTASK_DONE] = "+",
               [SUBTASK_FAILED] = "x"},
     .fork = "|- ",
