@@ -4,6 +4,10 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
+  common_setup
+}
+
+common_setup() {
   dir=$(mktemp -d "${BATS_TMPDIR:-/tmp}/councilws.XXXXXX")
   export XDG_STATE_HOME=$dir/state XDG_CONFIG_HOME=$dir/config
   unset COUNCILWS_URL COUNCILWS_TOKEN NO_COLOR
@@ -11,6 +15,10 @@ setup() {
 }
 
 teardown() {
+  common_teardown
+}
+
+common_teardown() {
   stop_hub
   local job
   for job in $(jobs -l | sed -E 's/^\[[0-9]+\][-+]? *//; s/^ *([0-9]+) .*/\1/'); do # all of a pipeline

@@ -1,0 +1,224 @@
+#!/usr/bin/env bats
+# The live picture of watch, in a terminal.
+
+load common
+load terminal
+
+setup() {
+  common_setup
+  setup_terminal
+}
+
+teardown() {
+  teardown_terminal
+  common_teardown
+}
+
+sample() {
+  echo "$ROOT/docs/examples/council-run.ndjson"
+}
+
+# publish_sample REQUEST FROM TO: these lines of the sample run.
+publish_sample() {
+  sed -n "$2,$3p" "$(sample)" | councilws publish "$1" --file - >/dev/null
+}
+
+@test "a run is drawn in place as it happens; the last picture stays, the response below it" {
+  start_hub
+  open_pane 80x24 'councilws watch r'
+  wait_for_pane '^r  pending  .*live'
+  publish_sample r 1 14
+  wait_for_pane '^r  processing  0:.*live'
+  wait_for_pane '▸ execution → arbitration'
+  assert_pane_has '35 %  1/4 subtasks  cost 0.0043  2.0k tokens'
+  assert_pane_has '^✓ users     done     Member      0.84    0.0012     950    6.1s'
+  assert_pane_has '^09:00:13  log '
+  publish_sample r 15 24
+  wait_for_pane 'status=0'
+  assert_pane_has '^r  completed  0:30$'
+  assert_pane_has '✓ complete$'
+  assert_pane_has '^── response ─'
+  assert_pane_has '^happen again.$'
+  assert_pane_lacks 'processing'
+  wait_for_pane 'left in order'
+  [ "$(tmux_ display -p '#{cursor_flag} #{wrap_flag}')" = "1 1" ] || fail "cursor or wrap"
+}
+
+@test "what was drawn is acknowledged, and the picture still begins at the first event" {
+  start_hub
+  open_pane 80x24 'councilws watch r'
+  publish_sample r 1 14
+  wait_for_pane '1/4 subtasks'
+  wait_for_position r 14
+  press q
+  wait_for_pane 'status=130'
+  wait_for_pane 'left in order'
+  tmux_ kill-server
+  open_pane 80x24 'councilws watch r'
+  wait_for_pane '1/4 subtasks'
+}
+
+@test "it fits 40x10, and another size as soon as there is one" {
+  start_hub
+  publish_sample r 1 14
+  open_pane 40x10 'councilws watch r'
+  wait_for_pane '^ana → rou → \[exe\] → arb → syn → com$'
+  assert_pane_has '^▸ costs'
+  tmux_ resize-window -x 90 -y 30
+  wait_for_pane '^✓ analysis → ✓ routing → ▸ execution'
+  [ "$(pane | grep -c '1/4 subtasks')" -eq 1 ] || fail "twice:" "$(pane)"
+  tmux_ resize-window -x 50 -y 12
+  wait_for_pane '^ana → rou'
+  [ "$(pane | grep -c '1/4')" -eq 1 ] || fail "twice:" "$(pane)"
+}
+
+@test "data never drives the terminal, and is not longer than a line" {
+  start_hub
+  councilws publish r log 'message:="\u001b]0;pwned\u0007\u001b[2J\u202e\u009b31m"' >/dev/null
+  councilws publish r execution_progress 'subtaskId:="\u001b[1;1HX"' agent='日本語のエージェント名前です' >/dev/null
+  councilws publish r log text="$(printf '%010000d' 7)" >/dev/null
+  open_pane 80x24 'councilws watch r'
+  wait_for_pane '\\x1b\]0;pwned\\x07\\x1b\[2J\\u202e\\x9b31m'
+  assert_pane_has '^▸ \\x1b\[1;1HX'
+  assert_pane_has '日本語のエー… '
+  [ "$(pane | grep -c '^r  processing')" -eq 1 ] || fail "$(pane)"
+  [ "$(tmux_ display -p '#{pane_title}')" != pwned ] || fail "the title"
+}
+
+@test "a thousand subtasks: those that run and failed are shown, the rest is counted" {
+  start_hub
+  for ((i = 0; i < 1000; i++)); do
+    status=completed
+    [ "$i" -ne 500 ] || status=running
+    [ "$i" -ne 501 ] || status=failed
+    printf '{"type":"x","data":{"subtaskId":"s%d","status":"%s"}}\n' "$i" "$status"
+  done | councilws publish r --file - >/dev/null
+  open_pane 80x24 'councilws watch r'
+  wait_for_pane '998/1000 subtasks  1 failed'
+  assert_pane_has '^▸ s500 '
+  assert_pane_has '^✗ s501 '
+  assert_pane_has '^… 9[0-9][0-9] more: 9[0-9][0-9] done'
+}
+
+@test "a lost hub is told of, and the picture goes on when it is back" {
+  start_hub
+  port=$(hub_port)
+  publish_sample r 1 14
+  open_pane 80x24 'councilws watch r'
+  wait_for_pane '^r .*live'
+  stop_hub
+  wait_for_pane '^r .*lost, retry in [0-9]* s'
+  assert_pane_has '1/4 subtasks'
+  start_hub_on "127.0.0.1:$port"
+  wait_for_pane '^r .*live'
+  publish_sample r 15 24
+  wait_for_pane 'status=0'
+  assert_pane_has '4/4 subtasks  cost 0.0364  8.8k tokens'
+}
+
+@test "several requests are a line each; keys open one" {
+  start_hub
+  publish_sample a 1 14
+  publish_sample b 1 24
+  open_pane 80x24 'councilws watch a b c'
+  wait_for_pane '^▸ a  *processing .*35 %'
+  assert_pane_has '^  b  *completed .*100 %'
+  press Down Enter
+  wait_for_pane '^b  completed  0:30'
+  assert_pane_has '4/4 subtasks'
+  press 1
+  wait_for_pane '^a  processing'
+  assert_pane_lacks '^b  completed'
+  press Enter
+  wait_for_pane '^[ab] 09:00:'
+  press q
+  wait_for_pane 'status=130'
+  wait_for_pane 'left in order'
+}
+
+@test "the worst end of several is the status, and each has its last line" {
+  start_hub
+  publish_sample a 1 24
+  councilws publish b error message='no model answered' >/dev/null
+  open_pane 80x24 'councilws watch a b'
+  wait_for_pane 'status=1'
+  assert_pane_has '^  b  *failed'
+  assert_pane_has '^b: no model answered'
+}
+
+@test "ctrl-C, SIGTERM and even SIGQUIT leave the terminal in order" {
+  start_hub
+  open_pane 80x24 'councilws watch r'
+  wait_for_pane '^r  pending .*live'
+  press C-c
+  wait_for_pane 'status=130'
+  wait_for_pane 'left in order'
+  for signal in TERM:143 QUIT:131; do
+    tmux_ kill-server
+    open_pane 80x24 'sh -c "echo \$\$ >\"$dir/pid\"; exec \"$COUNCILWS\" watch r"'
+    wait_for_pane '^r  pending .*live'
+    kill "-${signal%:*}" "$(cat "$dir/pid")"
+    wait_for_pane "status=${signal#*:}"
+    wait_for_pane 'left in order'
+    [ "$(tmux_ display -p '#{cursor_flag} #{wrap_flag}')" = "1 1" ] || fail "cursor or wrap after $signal"
+  done
+}
+
+@test "ctrl-Z gives the terminal back, fg draws the picture below; in the background there are plain lines" {
+  start_hub
+  publish_sample r 1 14
+  open_shell 80x40
+  press '$COUNCILWS watch r' Enter
+  wait_for_pane '^r .*live'
+  press C-z
+  wait_for_pane 'Stopped'
+  press 'stty -a | grep -cw -- -icanon; echo visible' Enter
+  wait_for_pane '^visible$'
+  [ "$(tmux_ display -p '#{cursor_flag}')" = 1 ] || fail "the cursor"
+  press 'clear; fg; echo "status=$?"' Enter
+  wait_for_pane '^r .*live'
+  publish_sample r 15 15
+  wait_for_pane 'overwritten'
+  press C-c
+  wait_for_pane 'status=130'
+  press 'clear; $COUNCILWS watch r --from start -o auto &' Enter
+  wait_for_pane '^   15  '
+  assert_pane_lacks 'live'
+}
+
+@test "where it cannot be drawn there are plain lines: a file, a pipe, no stderr, TERM=dumb" {
+  start_hub
+  publish_sample r 1 24
+  run3 councilws watch r -o tree --from start
+  assert_status 0
+  [ "$(grep -c '^ *[0-9]* ' "$dir/out")" -eq 24 ] || fail "24 lines"
+  ! grep -q $'\x1b' "$dir/out" || fail "escape sequences"
+  open_pane 200x60 'councilws watch r --from start 2>"$dir/talk"; TERM=dumb councilws watch r --from start'
+  wait_for_pane 'status=0'
+  [ "$(pane | grep -c '^   24  ')" -eq 2 ] || fail "$(pane)"
+  assert_pane_lacks '✓'
+}
+
+@test "without colour it says the same" {
+  start_hub
+  publish_sample r 1 24
+  open_pane 80x30 'NO_COLOR=1 councilws watch r'
+  wait_for_pane 'status=0'
+  ! pane -e | grep -q $'\x1b\[' || fail "$(pane -e | cat -v)"
+  assert_pane_has '^✓ users     done'
+  tmux_ kill-server
+  open_pane 80x30 'NO_COLOR=1 councilws watch r --color always'
+  wait_for_pane 'status=0'
+  pane -e | grep -q $'\x1b\[' || fail "$(pane -e | cat -v)"
+}
+
+@test "an error in the picture is said again below it" {
+  start_hub
+  open_pane 80x24 'councilws watch r'
+  wait_for_pane '^r .*live'
+  councilws publish r log >/dev/null
+  wait_for_pane '^.*log'
+  councilws delete r --yes >/dev/null
+  wait_for_pane 'status=77'
+  assert_pane_has '^councilws: r: '
+}

@@ -1,0 +1,64 @@
+#!/usr/bin/env bats
+# Commands other than the picture, in a terminal: tables, lines cut to the width, keys of replay.
+
+load common
+load terminal
+
+setup() {
+  common_setup
+  setup_terminal
+}
+
+teardown() {
+  teardown_terminal
+  common_teardown
+}
+
+@test "lines are cut to the width of a terminal, with a mark, and nowhere else" {
+  start_hub
+  long=$(printf '%050d' 7)
+  councilws publish r log a="$long" b="$long" >/dev/null
+  open_pane 60x10 'councilws watch r --no-follow --no-ack -o text; councilws replay r'
+  wait_for_pane 'status=0'
+  [ "$(pane | grep -c '^    1  .*…$')" -eq 2 ] || fail "$(pane)"
+  assert_pane_lacks '^0'
+  run3 councilws watch r --no-follow --no-ack
+  [[ $out == *"a=$long  b=$long" ]] || fail "cut in a file"
+}
+
+@test "status and list are tables on a terminal and stay as they were elsewhere" {
+  start_hub
+  councilws publish sample --file "$ROOT/docs/examples/council-run.ndjson" >/dev/null
+  open_pane 80x40 'councilws list; councilws status sample; councilws status'
+  wait_for_pane 'status=0'
+  assert_pane_has '^request  status      done  stage     events  began'
+  assert_pane_has '^sample   completed  100 %  complete      24  20'
+  assert_pane_has '^subtask  state  agent       model            cost  tokens'
+  assert_pane_has '^effort   done   Engineer    builder-large  0.0210    3.1k'
+  assert_pane_has '^store writable *yes'
+  run3 councilws list
+  [[ $out == *"  sample" && $out != *request* ]] || fail "list"
+  run3 councilws status sample
+  [[ $out == *"  effort  done  Engineer  3115 tokens  0.021"* ]] || fail "status"
+  run3 councilws status
+  [[ $out == *store_writable* ]] || fail "hub"
+}
+
+@test "replay --speed: space pauses and goes on, the right arrow steps, q quits" {
+  printf '{"type":"log","timestamp":"%d-01-01T00:00:00Z"}\n' 2020 2021 2022 2023 >"$dir/in"
+  start_hub
+  open_pane 80x20 'councilws replay --file "$dir/in" --speed 1'
+  wait_for_pane '^    1  '
+  press Right
+  wait_for_pane '^    2  '
+  press Space
+  wait_for_pane 'goes on'
+  press Space
+  wait_for_pane 'paused; space goes on'
+  press Right
+  wait_for_pane '^    3  '
+  assert_pane_lacks '^    4  '
+  press q
+  wait_for_pane 'status=130'
+  wait_for_pane 'left in order'
+}
