@@ -74,7 +74,7 @@ static void show_table(const json_t *requests) {
 
 static int show_page(const struct ask *a, const char *output) {
   bool is_json = strcmp(output, "json") == 0;
-  if (strcmp(output, "auto") == 0 && tty_is_output()) {
+  if (strcmp(output, "text") != 0 && !is_json && tty_is_output()) {
     show_table(json_object_get(a->json, "requests"));
     return out_flush();
   }
@@ -130,7 +130,7 @@ static const struct option_spec OPTIONS[] = {
     {"status", 0, OPTION_CHOICE, "STATUS", NULL, "pending|processing|completed|failed", false,
      "only requests in this state"},
     {"limit", 0, OPTION_INT, "N", "50", NULL, false, "at most N; 0: all"},
-    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|json", true,
+    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|tree|json", true,
      "a line each: time, status, stage, progress, events, request (a table on a terminal); or an "
      "object each"},
     {0},

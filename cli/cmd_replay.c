@@ -375,7 +375,7 @@ static const struct option_spec OPTIONS[] = {
     {"max-gap", 0, OPTION_DURATION, "D", NULL, NULL, false, "the longest pause between two events"},
     {"into", 0, OPTION_STRING, "REQUEST", NULL, NULL, false,
      "publish the events anew into this request, and print their message_ids"},
-    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|json", true,
+    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|tree|json", true,
      "plain lines, or the events as the hub holds them, one a line"},
     {0},
 };

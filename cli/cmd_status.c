@@ -247,7 +247,7 @@ static int check(struct ask *a, const char *request_id, int code) {
 
 static int show(const struct ask *a, const struct options *o) {
   const char *output = options_string(o, "output");
-  bool is_table = strcmp(output, "auto") == 0 && tty_is_output();
+  bool is_table = strcmp(output, "text") != 0 && tty_is_output();
   if (strcmp(output, "json") == 0)
     out_printf("%s\n", a->text);
   else if (options_arg(o, 0) != NULL)
@@ -280,7 +280,7 @@ static int run_status(const struct options *o) {
 }
 
 static const struct option_spec OPTIONS[] = {
-    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|json", true,
+    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|tree|json", true,
      "lines (tables on a terminal), or the hub's answer as it is"},
     {"check", 0, OPTION_FLAG, NULL, NULL, NULL, false,
      "for monitoring: one line, and 0 ok, 1 warning, 2 critical, 3 unknown"},

@@ -353,7 +353,9 @@ static void read_options(struct watch *watch, const struct options *o) {
 
 static int open_picture(struct watch *watch) {
   const char *output = options_string(watch->options, "output");
-  if ((strcmp(output, "auto") != 0 && strcmp(output, "tree") != 0) || !tty_can_draw())
+  bool is_wanted =
+      strcmp(output, "tree") == 0 || (strcmp(output, "auto") == 0 && tty_is_attended());
+  if (!is_wanted || !tty_can_draw())
     return 0;
   const char **ids = calloc(watch->count, sizeof *ids);
   for (size_t i = 0; ids != NULL && i < watch->count; i++)
@@ -447,7 +449,8 @@ const struct command COMMAND_WATCH = {
         "request has ended the picture stays, with the response below it. Several requests are a "
         "line each: up, down or a number chooses one, Enter opens and closes it. q ends it like "
         "ctrl-C, with 130. Where standard output or standard error is no terminal, in the "
-        "background, and with TERM=dumb there are plain lines instead.",
+        "background, and with TERM=dumb there are plain lines instead; without -o tree also where "
+        "standard input is /dev/null, as for a job of a script.",
     .options = OPTIONS,
     .is_client = true,
     .min_args = 1,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -88,6 +89,13 @@ bool tty_can_draw(void) {
   const char *term = getenv("TERM");
   return isatty(STDOUT_FILENO) && isatty(STDERR_FILENO) && term != NULL && term[0] != '\0' &&
          strcmp(term, "dumb") != 0 && is_our_turn(STDOUT_FILENO);
+}
+
+bool tty_is_attended(void) {
+  struct stat in, null;
+  bool is_null = fstat(STDIN_FILENO, &in) == 0 && stat("/dev/null", &null) == 0 &&
+                 S_ISCHR(in.st_mode) && in.st_rdev == null.st_rdev;
+  return !is_null;
 }
 
 bool tty_has_keys(void) {

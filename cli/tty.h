@@ -28,6 +28,9 @@ struct tty_handlers { /* any may be NULL; none frees the tty */
 
 /* Whether stdout and stderr are a terminal that can be drawn on, and it is this job's turn. */
 bool tty_can_draw(void);
+/* Whether somebody is likely to look: stdin is not /dev/null, as it is for what a script starts in
+ * the background, whose output stands between that of others. */
+bool tty_is_attended(void);
 /* Whether keys can be read: stdin is a terminal, and it is this job's turn. */
 bool tty_has_keys(void);
 bool tty_is_output(void); /* stdout is a terminal, of whatever kind */

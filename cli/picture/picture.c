@@ -32,14 +32,14 @@ void picture_finish(struct picture *p) {
   *p = (struct picture){0};
 }
 
-static void add_recent(struct picture *p, size_t run, struct line *l) {
+static void add_recent(struct picture *p, size_t run, struct line *l, bool is_note) {
   if (l->failed || l->bytes == NULL) {
     line_finish(l);
     return;
   }
   struct picture_recent *slot = &p->recent[p->recent_count++ % PICTURE_RECENT];
   free(slot->text);
-  *slot = (struct picture_recent){.text = l->bytes, .run = run};
+  *slot = (struct picture_recent){.text = l->bytes, .run = run, .is_note = is_note};
 }
 
 static void begin(const struct picture *p, struct line *l) {
@@ -56,18 +56,22 @@ void picture_event(struct picture *p, size_t run, const struct cws_event *event,
     struct line l;
     begin(p, &l);
     event_line_add(&l, event, data);
-    add_recent(p, run, &l);
+    add_recent(p, run, &l, false);
   }
   json_decref(data);
 }
 
 void picture_note(struct picture *p, size_t run, const char *text) {
+  if (p->recent_count > 0) {
+    const struct picture_recent *last = &p->recent[(p->recent_count - 1) % PICTURE_RECENT];
+    p->recent_count -= last->is_note && last->run == run ? 1 : 0;
+  }
   struct line l;
   begin(p, &l);
   line_ink(&l, INK_YELLOW);
   line_chars(&l, text, strlen(text), 0);
   line_ink(&l, INK_PLAIN);
-  add_recent(p, run, &l);
+  add_recent(p, run, &l, true);
 }
 
 void picture_select(struct picture *p, size_t run) {

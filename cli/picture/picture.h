@@ -12,6 +12,7 @@
 struct picture_recent {
   char *text; /* with inks, as line_add takes it */
   size_t run;
+  bool is_note;
 };
 
 struct picture {
@@ -31,6 +32,8 @@ void picture_finish(struct picture *p);
 /* is_shown: among the latest lines, too. */
 void picture_event(struct picture *p, size_t run, const struct cws_event *event, bool is_shown,
                    int64_t now_ms);
+/* Takes the place of the line before it if that is a note of the same run, too: a hub that is away
+ * for long is not to drive the events from the picture. */
 void picture_note(struct picture *p, size_t run, const char *text);
 void picture_key(struct picture *p, enum picture_key key);
 void picture_select(struct picture *p, size_t run); /* and expands it; again: not */

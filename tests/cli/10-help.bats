@@ -45,9 +45,9 @@ load common
   run3 councilws watch r --timeout 5
   assert_status 64
   assert_err_has "--timeout: '5' is not a time like 250ms"
-  run3 councilws watch r -o tree
+  run3 councilws watch r -o oval
   assert_status 64
-  assert_err_has "'tree' is not one of auto|text|json"
+  assert_err_has "'oval' is not one of auto|text|tree|json"
   run3 councilws list extra
   assert_status 64
   assert_err_has "unexpected argument 'extra'"

@@ -53,7 +53,6 @@ publish_sample() {
   press q
   wait_for_pane 'status=130'
   wait_for_pane 'left in order'
-  tmux_ kill-server
   open_pane 80x24 'councilws watch r'
   wait_for_pane '1/4 subtasks'
 }
@@ -81,6 +80,7 @@ publish_sample() {
   wait_for_pane '\\x1b\]0;pwned\\x07\\x1b\[2J\\u202e\\x9b31m'
   assert_pane_has '^▸ \\x1b\[1;1HX'
   assert_pane_has '日本語のエー… '
+  assert_pane_has 'text=0*…$'
   [ "$(pane | grep -c '^r  processing')" -eq 1 ] || fail "$(pane)"
   [ "$(tmux_ display -p '#{pane_title}')" != pwned ] || fail "the title"
 }
@@ -154,8 +154,7 @@ publish_sample() {
   wait_for_pane 'status=130'
   wait_for_pane 'left in order'
   for signal in TERM:143 QUIT:131; do
-    tmux_ kill-server
-    open_pane 80x24 'sh -c "echo \$\$ >\"$dir/pid\"; exec \"$COUNCILWS\" watch r"'
+      open_pane 80x24 'sh -c "echo \$\$ >\"$dir/pid\"; exec \"$COUNCILWS\" watch r"'
     wait_for_pane '^r  pending .*live'
     kill "-${signal%:*}" "$(cat "$dir/pid")"
     wait_for_pane "status=${signal#*:}"
@@ -197,6 +196,13 @@ publish_sample() {
   wait_for_pane 'status=0'
   [ "$(pane | grep -c '^   24  ')" -eq 2 ] || fail "$(pane)"
   assert_pane_lacks '✓'
+  open_pane 200x60 'councilws watch r --from start & wait $!' # as a script does
+  wait_for_pane 'status=0'
+  assert_pane_has '^   24  '
+  assert_pane_lacks '✓'
+  open_pane 200x60 'councilws watch r -o tree </dev/null'
+  wait_for_pane 'status=0'
+  assert_pane_has '✓ complete'
 }
 
 @test "without colour it says the same" {
@@ -206,7 +212,6 @@ publish_sample() {
   wait_for_pane 'status=0'
   ! pane -e | grep -q $'\x1b\[' || fail "$(pane -e | cat -v)"
   assert_pane_has '^✓ users     done'
-  tmux_ kill-server
   open_pane 80x30 'NO_COLOR=1 councilws watch r --color always'
   wait_for_pane 'status=0'
   pane -e | grep -q $'\x1b\[' || fail "$(pane -e | cat -v)"

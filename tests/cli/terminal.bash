@@ -2,7 +2,8 @@
 
 setup_terminal() {
   command -v tmux >/dev/null || fail "tmux is missing: ./check installs it"
-  pane_socket=$dir/tmux
+  panes=0
+  pane_socket=$dir/tmux.0
 }
 
 teardown_terminal() {
@@ -13,9 +14,17 @@ tmux_() {
   env -u TMUX LC_ALL=C.UTF-8 tmux -u -S "$pane_socket" -f /dev/null "$@"
 }
 
-# open_pane WxH SCRIPT: runs the bash script in a pane of that size; when it is through, "status=N" and how the terminal
+# A server of its own for each pane, since one that ends takes its time.
+new_server() {
+  teardown_terminal
+  panes=$((panes + 1))
+  pane_socket=$dir/tmux.$panes
+}
+
+# open_pane WxH SCRIPT: instead of the pane there was, runs the bash script in a pane of that size; when it is through, "status=N" and how the terminal
 # was left ("echo" when it is in order) stand there, and the pane stays.
 open_pane() {
+  new_server
   printf '%s\n' 'councilws() { "$COUNCILWS" "$@"; }' "$2" 'echo "status=$?"' \
     'stty -a | grep -qw -- -icanon && echo "left raw" || echo "left in order"' 'sleep 600' >"$dir/script"
   tmux_ new-session -d -x "${1%x*}" -y "${1#*x}" -e "COUNCILWS=$COUNCILWS" -e "dir=$dir" -e "ROOT=$ROOT" \
@@ -24,6 +33,7 @@ open_pane() {
 
 # open_shell WxH: an interactive shell instead.
 open_shell() {
+  new_server
   tmux_ new-session -d -x "${1%x*}" -y "${1#*x}" -e "COUNCILWS=$COUNCILWS" \
     -e "COUNCILWS_URL=$COUNCILWS_URL" -e "XDG_STATE_HOME=$XDG_STATE_HOME" "exec bash --norc -i"
 }

@@ -128,11 +128,14 @@ static void check_bounds(const struct picture *p, const struct layout_view *view
 static void check_all_sizes(const char *folder) {
   struct picture p;
   picture_from(&p, folder);
-  for (int width = 1; width <= 230; width += width < 90 ? 1 : 23) {
-    for (int height = 1; height <= 64; height += height < 26 ? 1 : 19) {
+  static const int WIDTHS[] = {1,  2,  3,  5,  9,  17, 39, 40, 41, 46,  50,  56,
+                               60, 64, 69, 72, 76, 78, 79, 80, 81, 100, 120, 230};
+  static const int HEIGHTS[] = {1, 2, 3, 4, 5, 8, 9, 10, 17, 24, 64};
+  for (size_t i = 0; i < sizeof WIDTHS / sizeof WIDTHS[0]; i++) {
+    for (size_t j = 0; j < sizeof HEIGHTS / sizeof HEIGHTS[0]; j++) {
       struct layout_view view = {
-          .width = width, .height = height, .now_ms = NOW_MS, .has_keys = width % 2 == 0};
-      p.is_expanded = height % 2 == 0;
+          .width = WIDTHS[i], .height = HEIGHTS[j], .now_ms = NOW_MS, .has_keys = i % 2 == 0};
+      p.is_expanded = j % 2 == 0;
       check_bounds(&p, &view);
       view.is_last = true;
       check_bounds(&p, &view);
@@ -172,6 +175,21 @@ static void the_chosen_run_is_always_on_the_list(void **state) {
   picture_finish(&p);
 }
 
+static void a_note_takes_the_place_of_the_note_before_it(void **state) {
+  (void)state;
+  static const char *const IDS[] = {"r"};
+  struct picture p;
+  assert_int_equal(picture_init(&p, IDS, 1, false), 0);
+  feed(&p, 0, "{\"type\":\"log\"}");
+  for (int i = 0; i < 200; i++)
+    picture_note(&p, 0, "r: lost; next attempt in 20.0 s");
+  assert_int_equal(p.recent_count, 2);
+  feed(&p, 0, "{\"type\":\"log\"}");
+  picture_note(&p, 0, "r: lost");
+  assert_int_equal(p.recent_count, 4);
+  picture_finish(&p);
+}
+
 static void notes_are_among_the_latest_lines_of_their_run(void **state) {
   (void)state;
   static const char *const IDS[] = {"r"};
@@ -193,6 +211,7 @@ int main(void) {
       cmocka_unit_test(pictures_look_as_they_were_approved),
       cmocka_unit_test(no_picture_leaves_its_size_or_holds_a_control_byte),
       cmocka_unit_test(the_chosen_run_is_always_on_the_list),
+      cmocka_unit_test(a_note_takes_the_place_of_the_note_before_it),
       cmocka_unit_test(notes_are_among_the_latest_lines_of_their_run),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
