@@ -262,7 +262,7 @@ static const struct option_spec OPTIONS[] = {
     {"owner", 0, OPTION_STRING, "SUB", NULL, NULL, false,
      "who may watch the request with a plain login token, if this is its first event"},
     {"timeout", 0, OPTION_DURATION, "D", NULL, NULL, false, "give up after this time (exit 124)"},
-    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|json", true,
+    {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|tree|json", true,
      "the message_id alone, or an object, for each event"},
     {0},
 };

@@ -27,10 +27,21 @@ struct tty {
 static struct termios saved_modes;
 static volatile sig_atomic_t has_modes, is_screen_used;
 
+static bool is_our_turn(int fd) {
+  pid_t group = tcgetpgrp(fd);
+  return group < 0 || group == getpgrp(); /* below 0: not our controlling terminal */
+}
+
+/* Who is in the background would be stopped for trying; the shell has put things right then. */
+static void reset_modes(void) {
+  if (has_modes && is_our_turn(STDIN_FILENO))
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_modes);
+  has_modes = 0;
+}
+
 static void restore(void) {
   static const char SEQUENCES[] = "\x1b[0m\x1b[?7h\x1b[?25h";
-  if (has_modes)
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_modes);
+  reset_modes();
   if (is_screen_used && write(STDOUT_FILENO, SEQUENCES, sizeof SEQUENCES - 1) < 0)
     return;
 }
@@ -72,18 +83,7 @@ static void set_modes(void) {
   tcsetattr(STDIN_FILENO, TCSADRAIN, &modes);
 }
 
-static void reset_modes(void) {
-  if (has_modes)
-    tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_modes);
-  has_modes = 0;
-}
-
 /* ---- what there is ---- */
-
-static bool is_our_turn(int fd) {
-  pid_t group = tcgetpgrp(fd);
-  return group < 0 || group == getpgrp(); /* below 0: not our controlling terminal */
-}
 
 bool tty_can_draw(void) {
   const char *term = getenv("TERM");
@@ -160,8 +160,12 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
   struct tty *t = poll->data;
   (void)events;
   char bytes[64];
+  if (!is_our_turn(STDIN_FILENO)) { /* the keys are somebody else's; SIGCONT comes with ours */
+    uv_poll_stop(poll);
+    return;
+  }
   ssize_t n = status == 0 ? read(t->fd, bytes, sizeof bytes) : 0;
-  if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == EIO)) /* EIO: not our turn */
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
     return;
   if (n <= 0) {
     uv_poll_stop(poll);
@@ -193,23 +197,30 @@ static void on_winch(uv_signal_t *handle, int number) {
     t->handlers.on_resize(t->user);
 }
 
+static void resume(struct tty *t) {
+  if (t->fd >= 0) {
+    set_modes();
+    uv_poll_start(&t->poll, UV_READABLE, on_readable);
+  }
+  if (t->handlers.on_resume != NULL)
+    t->handlers.on_resume(t->user);
+}
+
 static void on_tstp(uv_signal_t *handle, int number) {
   struct tty *t = handle->data;
   if (t->handlers.on_suspend != NULL)
     t->handlers.on_suspend(t->user);
   restore();
-  uv_signal_stop(handle); /* the default: to stop */
+  uv_signal_stop(handle); /* the default: to stop; nothing in a group that has no shell */
   raise(number);
   uv_signal_start(handle, on_tstp, number);
+  resume(t);
 }
 
+/* After any stop, SIGSTOP too; a second time after SIGTSTP, which changes nothing. */
 static void on_cont(uv_signal_t *handle, int number) {
-  struct tty *t = handle->data;
   (void)number;
-  if (t->fd >= 0)
-    set_modes();
-  if (t->handlers.on_resume != NULL)
-    t->handlers.on_resume(t->user);
+  resume(handle->data);
 }
 
 static void watch_signal(struct tty *t, uv_loop_t *loop, uv_signal_t *handle, uv_signal_cb cb,

@@ -185,6 +185,41 @@ publish_sample() {
   assert_pane_lacks 'live'
 }
 
+@test "ctrl-Z where nobody could bring it back changes nothing" {
+  start_hub
+  publish_sample r 1 14
+  open_pane 80x40 'councilws watch r'
+  wait_for_pane '^r .*live'
+  press C-z
+  press C-z
+  publish_sample r 15 15
+  wait_for_pane 'overwritten'
+  press q
+  wait_for_pane 'status=130'
+}
+
+@test "a job that is sent to the background says nothing, takes no keys, and shows its last picture in the end" {
+  start_hub
+  publish_sample r 1 14
+  open_shell 80x40
+  press '$COUNCILWS watch r' Enter
+  wait_for_pane '^r .*live'
+  press C-z
+  wait_for_pane 'Stopped'
+  press 'clear; bg' Enter
+  press 'echo typed-$((1 + 1))' Enter
+  wait_for_pane '^typed-2$'
+  publish_sample r 15 15
+  wait_for_position r 14
+  press 'echo typed-$((2 + 1))' Enter
+  wait_for_pane '^typed-3$'
+  assert_pane_lacks '^r .*processing'
+  publish_sample r 16 24
+  wait_for_pane '^happen again.'
+  press Enter
+  wait_for_pane 'Done.*watch r'
+}
+
 @test "where it cannot be drawn there are plain lines: a file, a pipe, no stderr, TERM=dumb" {
   start_hub
   publish_sample r 1 24
