@@ -15,6 +15,7 @@
 
 #define CLOCK_MS 1000
 #define ERRORS_MAX 8
+#define CTRL_L 0x0c
 
 struct live {
   struct picture picture;
@@ -128,7 +129,9 @@ static void on_key(int key, void *user) {
     l->handlers.on_quit(l->user);
     return;
   }
-  if (key >= '1' && key <= '9')
+  if (key == CTRL_L)
+    screen_resized(&l->screen); /* somebody else has written there */
+  else if (key >= '1' && key <= '9')
     picture_select(&l->picture, (size_t)(key - '1'));
   else if (key == TTY_UP || key == 'k')
     picture_key(&l->picture, PICTURE_UP);

@@ -214,6 +214,9 @@ publish_sample() {
   press 'echo typed-$((2 + 1))' Enter
   wait_for_pane '^typed-3$'
   assert_pane_lacks '^r .*processing'
+  councilws status r -o json >"$dir/status"
+  [ "$(jq -c '[.watchers[].last_ack, .last_message_id]' "$dir/status")" = '[14,15]' ] ||
+    fail "what was not drawn was acknowledged: $(cat "$dir/status")"
   publish_sample r 16 24
   wait_for_pane '^happen again.'
   press Enter
