@@ -14,7 +14,7 @@
 #include "cli/tty.h"
 
 #define CLOCK_MS 1000
-#define ERRORS_MAX 8
+#define LAST_WORDS_MAX 8
 #define CTRL_L 0x0c
 
 struct live {
@@ -27,8 +27,8 @@ struct live {
   int handles;
   struct live_handlers handlers;
   void *user;
-  char *errors[ERRORS_MAX];
-  size_t error_count;
+  char *last_words[LAST_WORDS_MAX]; /* talk that is said again once the picture is left */
+  size_t last_word_count;
 };
 
 static struct live *current; /* for the hook of talk, which knows no user */
@@ -101,25 +101,27 @@ void live_link(struct live *l, size_t run, enum run_link link, int64_t wait_ms) 
   draw_soon(l);
 }
 
-/* The run that a line of talk is about: "ID: …". */
+/* The run that a line of talk is about: "ID: …"; RUN_NONE: the command as a whole. */
 static size_t subject_of(const struct picture *p, const char *text) {
   for (size_t i = 0; i < p->count; i++) {
     size_t len = strlen(p->runs[i]->request_id);
     if (strncmp(text, p->runs[i]->request_id, len) == 0 && text[len] == ':')
       return i;
   }
-  return p->selected;
+  return RUN_NONE;
 }
 
 static void on_talk(enum cws_log_level level, const char *message, void *user) {
   (void)user;
   struct live *l = current;
-  if (level == CWS_LOG_ERROR && l->error_count < ERRORS_MAX) {
+  size_t run = subject_of(&l->picture, message);
+  bool is_final = level == CWS_LOG_ERROR || (level == CWS_LOG_INFO && run == RUN_NONE);
+  if (is_final && l->last_word_count < LAST_WORDS_MAX) {
     char *copy = strdup(message);
     if (copy != NULL)
-      l->errors[l->error_count++] = copy;
+      l->last_words[l->last_word_count++] = copy;
   }
-  picture_note(&l->picture, subject_of(&l->picture, message), message);
+  picture_note(&l->picture, run != RUN_NONE ? run : l->picture.selected, message);
   draw_soon(l);
 }
 
@@ -204,11 +206,11 @@ static void on_closed(uv_handle_t *handle) {
   free(l);
 }
 
-static void say_errors(struct live *l) {
+static void say_last_words(struct live *l) {
   talk_set_log(NULL);
-  for (size_t i = 0; i < l->error_count; i++) {
-    talk_error("%s", l->errors[i]);
-    free(l->errors[i]);
+  for (size_t i = 0; i < l->last_word_count; i++) {
+    talk_error("%s", l->last_words[i]); /* -q has been heeded before */
+    free(l->last_words[i]);
   }
 }
 
@@ -218,7 +220,7 @@ int live_close(struct live *l) {
   int failed = draw(l, true);
   screen_leave(&l->screen);
   tty_close(l->tty);
-  say_errors(l);
+  say_last_words(l);
   current = NULL;
   uv_close((uv_handle_t *)&l->frame_timer, on_closed);
   uv_close((uv_handle_t *)&l->clock_timer, on_closed);

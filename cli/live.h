@@ -1,7 +1,8 @@
 /*
  * live: the live picture of a watch: a picture, a screen and a terminal on the command's loop.
  * Draws at most every LIVE_FRAME_MS, and each second for the clock. While it is open, talk goes
- * into the picture; what were errors is said again on stderr once it is closed.
+ * into the picture; errors and what is about the command as a whole are said again once it is
+ * closed.
  */
 #ifndef CLI_LIVE_H
 #define CLI_LIVE_H

@@ -43,6 +43,7 @@ static void begin(struct screen *s) {
 void screen_draw(struct screen *s, struct frame *frame) {
   static const char NO_WRAP[] = "\x1b[?7l", WRAP[] = "\x1b[?7h";
   static const char CLEAR_LINE[] = "\x1b[K", CLEAR_BELOW[] = "\x1b[J";
+  bool clears = s->is_to_be_redrawn || frame->count < s->drawn.count;
   int columns, lines;
   tty_size(&columns, &lines);
   begin(s);
@@ -52,14 +53,14 @@ void screen_draw(struct screen *s, struct frame *frame) {
   for (size_t i = 0; i < frame->count; i++) {
     if (i > 0)
       out_write("\r\n", 2);
-    if (is_same(s, frame, i))
+    if (clears && i + 1 == frame->count) /* before its text: the cursor may not get behind it */
+      out_write(CLEAR_BELOW, sizeof CLEAR_BELOW - 1);
+    else if (is_same(s, frame, i))
       continue;
     out_inked(frame->lines[i]);
     if (line_cells(frame->lines[i]) < columns) /* else the cursor still stands in the last column */
       out_write(CLEAR_LINE, sizeof CLEAR_LINE - 1);
   }
-  if (s->is_to_be_redrawn || frame->count < s->drawn.count)
-    out_write(CLEAR_BELOW, sizeof CLEAR_BELOW - 1);
   out_write(WRAP, sizeof WRAP - 1);
   frame_finish(&s->drawn);
   s->drawn = *frame;

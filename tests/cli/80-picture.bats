@@ -146,6 +146,15 @@ publish_sample() {
   assert_pane_has '^b: no model answered'
 }
 
+@test "a picture that gets lower leaves nothing behind and takes nothing away" {
+  start_hub
+  open_pane 80x24 'councilws watch a b --idle 500ms'
+  wait_for_pane 'status=82'
+  [ "$(pane | grep -c '^  [ab]  *pending')" -eq 2 ] || fail "$(pane)"
+  assert_pane_lacks 'Enter'
+  assert_pane_has '^councilws: no event for too long$'
+}
+
 @test "ctrl-C, SIGTERM and even SIGQUIT leave the terminal in order" {
   start_hub
   open_pane 80x24 'councilws watch r'
