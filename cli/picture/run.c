@@ -1,6 +1,7 @@
 /* run: see run.h. */
 #include "cli/picture/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,16 +146,32 @@ static void fold_node(struct run *r, const struct facts_subtask *t, int64_t time
   own_words(n, own_data);
 }
 
+/* Adds "name: value" as a line. */
+static void add_member(char **text, const char *name, const json_t *value) {
+  char *shown = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
+  size_t before = *text != NULL ? strlen(*text) : 0;
+  size_t size = shown != NULL ? before + strlen(name) + strlen(shown) + sizeof "\n: " : 0;
+  char *longer = size > 0 ? realloc(*text, size) : NULL;
+  if (longer != NULL) {
+    snprintf(longer + before, size - before, "%s%s: %s", before > 0 ? "\n" : "", name, shown);
+    *text = longer;
+  }
+  free(shown);
+}
+
 /* A response without words: its members, but for what the head of the picture tells anyway. */
 static char *other_members(const json_t *data) {
   static const char *const TOLD[] = {"success", "totalCost", "totalTokens", "cost", "tokens"};
-  json_t *rest = json_copy((json_t *)data);
-  for (size_t i = 0; i < sizeof TOLD / sizeof TOLD[0]; i++)
-    json_object_del(rest, TOLD[i]);
   char *text = NULL;
-  if (json_object_size(rest) > 0)
-    text = json_dumps(rest, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
-  json_decref(rest);
+  const char *name;
+  json_t *value;
+  json_object_foreach((json_t *)data, name, value) {
+    bool is_told = false;
+    for (size_t i = 0; i < sizeof TOLD / sizeof TOLD[0]; i++)
+      is_told = is_told || strcmp(TOLD[i], name) == 0;
+    if (!is_told)
+      add_member(&text, name, value);
+  }
   return text;
 }
 

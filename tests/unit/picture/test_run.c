@@ -123,7 +123,8 @@ static void the_response_is_words_or_what_else_there_is(void **state) {
   static const char *const CASES[][2] = {
       {"{\"success\":true,\"response\":\"a\\tb\\u0000c\"}", "a b c"},
       {"\"only text\"", "only text"},
-      {"{\"success\":true,\"totalCost\":1,\"files\":3}", "{\n  \"files\": 3\n}"},
+      {"{\"success\":true,\"totalCost\":1,\"files\":3,\"names\":[\"a\"]}",
+       "files: 3\nnames: [\"a\"]"},
       {"{\"success\":true}", NULL},
       {"null", NULL},
   };
