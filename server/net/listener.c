@@ -229,6 +229,8 @@ static void pause_at_limit(struct acceptor *a) {
              a->listener->bound);
     a->told_ms = now;
   }
+  log_debug(loop_log(a->loop), "%s: no descriptor, resting for %d ms", a->listener->bound,
+            RETRY_MS);
   set_state(a, ACCEPT_PAUSED);
   uv_timer_start(&a->retry, on_retry, RETRY_MS, 0);
 }

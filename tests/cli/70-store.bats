@@ -53,6 +53,15 @@ load common
   [ ! -e "$dir/copy2.db" ] || fail "made of nothing"
 }
 
+@test "a backup that fails half way leaves nothing behind" {
+  start_hub
+  make_events 500 | councilws publish a --file - >/dev/null
+  run3 bash -c 'trap "" XFSZ; ulimit -f 16; exec "$@"' _ "$COUNCILWS" backup "$dir/copy.db" --store "sqlite:$dir/hub.db"
+  assert_status 75
+  assert_err_has "copy.db"
+  [ -z "$(find "$dir" -name 'copy.db*')" ] || fail "left behind: $(ls "$dir")"
+}
+
 @test "clients resume on a restored copy: what they acknowledged in it stays, what it does not know is a gap" {
   start_hub
   port=$(hub_port)
@@ -71,7 +80,8 @@ load common
   wait_for "$dir/talk" 'epoch'
   printf '{"type":"log","data":{"n":"other"}}\n' | councilws publish a --file - >/dev/null
   councilws publish a final_response >/dev/null
-  wait "$watcher"
+  wait_for "$dir/seen" final_response # at an id that it has passed in the old epoch
+  wait "$watcher" || fail "the watcher: $(cat "$dir/talk")"
   # The new epoch from its beginning: nothing of it is taken for what it is not.
   tail -n 7 "$dir/seen" | jq -r .message_id | diff <(seq 7) - || fail "all of the new epoch"
   run3 councilws watch a --subscriber behind -o json

@@ -52,6 +52,12 @@ overwrite() {
   expect_refused
 }
 
+@test "a schema of nonsense is found; neither file nor log is changed" {
+  killed_store
+  overwrite 100 1000
+  expect_refused
+}
+
 @test "a file that was cut in half is found; neither file nor log is changed" {
   killed_store
   truncate -s 16384 "$dir/hub.db"

@@ -1,9 +1,10 @@
 /*
  * A hub is killed (SIGKILL) again and again at random moments: while it starts, under load, after
  * seconds of it. Publishers retry with event ids over both transports, watchers acknowledge,
- * retention by count and by bytes runs. Afterwards every event that was acknowledged is there once
- * under its id or was trimmed, ids have no hole, nobody saw what was not durable, and no position
- * went back by more than a second's acknowledgements.
+ * retention by count and by bytes runs, durability is full or, every third time, normal. Afterwards
+ * every event that was acknowledged is there once under its id or was trimmed, ids have no hole,
+ * nobody saw what was not durable, and no position went back by more than a second's
+ * acknowledgements.
  *
  * CWS_KILL_ROUNDS: how many kills; CWS_KILL_SEED: a printed seed, to take the same decisions again.
  */
@@ -70,6 +71,8 @@ static void start_hub(struct world *w) {
                                  "2",
                                  by_count ? "--max-request-events" : "--max-request-bytes",
                                  by_count ? "4000" : "300k",
+                                 "--durability",
+                                 below(w, 3) == 0 ? "normal" : "full",
                                  NULL};
   hub_process_start(&w->base.hub, w->base.log, options);
 }

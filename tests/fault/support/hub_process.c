@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OPTIONS_MAX 30
@@ -64,6 +65,14 @@ void hub_process_check(struct hub_process *hub) {
   int status;
   if (waitpid(hub->pid, &status, WNOHANG) == hub->pid)
     fail_ended(hub, status);
+}
+
+void hub_process_check_soon(struct hub_process *hub) {
+  const struct timespec pause = {.tv_nsec = 20000000};
+  for (int i = 0; i < 50; i++) {
+    hub_process_check(hub);
+    nanosleep(&pause, NULL);
+  }
 }
 
 void hub_process_kill(struct hub_process *hub) {

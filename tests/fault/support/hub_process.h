@@ -16,6 +16,8 @@ struct hub_process {
 void hub_process_start(struct hub_process *hub, const char *log, const char *const options[]);
 /* Fails the test where it has ended by itself. */
 void hub_process_check(struct hub_process *hub);
+/* The same, and waits a second for it: sockets of a process that dies close before it is gone. */
+void hub_process_check_soon(struct hub_process *hub);
 /* SIGKILL; fails the test where it had ended before. */
 void hub_process_kill(struct hub_process *hub);
 /* SIGTERM; returns the exit status. */

@@ -371,11 +371,21 @@ static void on_stored(const struct cws_event *event, void *user) {
   ledger_see(r->traffic->ledger, r->request, event->message_id, event->data);
 }
 
+/* A hub that has just died is no longer there to connect to, but may not have been noticed. */
+static void fail_reading(const struct reading *r, const struct cws_error *why) {
+  struct hub_process *hub = r->traffic->hub;
+  if (hub != NULL) {
+    hub_process_check_soon(hub);
+    hub_process_print_log(hub);
+  }
+  fail_msg("reading '%s': %s", r->traffic->ledger->requests[r->request].id, why->message);
+}
+
 static void on_read(const struct cws_error *why, const char *json, size_t len, void *user) {
   struct reading *r = user;
   (void)json, (void)len;
   if (why != NULL)
-    fail_msg("reading '%s': %s", r->traffic->ledger->requests[r->request].id, why->message);
+    fail_reading(r, why);
   r->is_done = true;
 }
 
