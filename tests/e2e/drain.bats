@@ -17,7 +17,7 @@ run_events() {
 
 @test "1,000 watchers are told to come back at different times, nothing acknowledged is lost, and the next hub goes on" {
   mkfifo "$dir/never"
-  start_hub --max-connections-per-user 0 --drain-timeout 60s
+  start_hub --max-connections-per-user 0 --drain-timeout 30s
   port=$(hub_port)
   ulimit -n "$(ulimit -Hn)"
   node "$E2E/drain.js" "ws://127.0.0.1:$port" "$(councilws token --sub many --admin)" "$watchers" "$events" \

@@ -33,7 +33,7 @@ setup() {
 }
 
 teardown() {
-  stop_hub
+  stop_hub -KILL # a peer that is gone would hold up a drain
   local job
   for job in $(jobs -p); do
     kill -9 "$job" 2>/dev/null || true
@@ -43,6 +43,7 @@ teardown() {
   rm -rf "$dir"
 }
 
+# Not for a job in the background: its pid would be that of a shell around it. ip netns exec … & is.
 at_hub() {
   ip netns exec "$near" "$@"
 }
@@ -53,7 +54,7 @@ at_far() {
 
 start_hub_there() {
   mkfifo "$dir/url"
-  at_hub "$COUNCILWS" serve --listen 0.0.0.0:0 --store "sqlite:$dir/hub.db" --secret-file "$dir/secret" "$@" \
+  ip netns exec "$near" "$COUNCILWS" serve --listen 0.0.0.0:0 --store "sqlite:$dir/hub.db" --secret-file "$dir/secret" "$@" \
     >"$dir/url" 2>>"$dir/hub.log" 3>&- &
   hub=$!
   read -r -t 20 COUNCILWS_URL <"$dir/url"
@@ -81,8 +82,8 @@ wait_metric() {
 @test "a peer that vanishes is dropped for want of a pong, and resumes over another path without loss" {
   mkfifo "$dir/never"
   start_hub_there --heartbeat-interval "${interval}s"
-  at_far "$COUNCILWS" watch run --url "http://10.77.0.1:$port" --subscriber far -o json --count 30 \
-    >"$dir/seen" 2>"$dir/talk" &
+  ip netns exec "$far" "$COUNCILWS" watch run --url "http://10.77.0.1:$port" --subscriber far -o json --count 30 \
+    >"$dir/seen" 2>"$dir/talk" 3>&- &
   watcher=$!
   publish 10
   wait_for "$dir/seen" '"message_id":10,'

@@ -95,7 +95,7 @@ static int64_t seen_in_all(const struct world *w) {
  * event, which must be durable by then. */
 static void choose_moment(struct world *w) {
   int64_t before = w->base.traffic.acknowledged;
-  int64_t answers = 1 + below(w, 300);
+  int64_t answers = 1 + below(w, 200);
   if (below(w, 8) == 0) {
     turn_for(w, below(w, 120));
   } else if (below(w, 12) == 0) {
