@@ -66,8 +66,8 @@ struct raw_ws *raw_ws_try(int port, const char *request_id, const char *token, c
  * come when they will, are passed over where another is asked for. */
 json_t *raw_ws_next(struct raw_ws *ws, const char *type);
 void raw_ws_say(struct raw_ws *ws, const char *json);
-/* Reads to the end; the hub's close code, 1006 where there was none. Messages on the way are
- * passed over. */
+/* Reads to the end; the hub's close code, 1006 where there was none, 0 where the session goes on
+ * for 10 s. Messages on the way are passed over. */
 int raw_ws_close_code(struct raw_ws *ws);
 int raw_ws_fd(const struct raw_ws *ws);
 void raw_ws_free(struct raw_ws *ws); /* cuts it; NULL is fine */

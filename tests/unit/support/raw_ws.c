@@ -6,15 +6,18 @@
 /* cmocka.h needs those before it */
 #include <cmocka.h>
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/core/ws_frame.h"
 
 #define MASK_KEY 0x12345678
+#define CLOSE_DEADLINE_S 10
 
 struct raw_ws {
   int fd;
@@ -147,8 +150,15 @@ void raw_ws_say(struct raw_ws *ws, const char *json) {
   send_frame(ws, WS_TEXT, json, strlen(json));
 }
 
+/* Heartbeats go on where a session does not end, so each read alone would never be late. */
 int raw_ws_close_code(struct raw_ws *ws) {
-  while (!ws->is_at_end)
+  time_t until = time(NULL) + CLOSE_DEADLINE_S;
+  while (!ws->is_at_end) {
+    struct pollfd p = {.fd = ws->fd, .events = POLLIN};
+    time_t left = until - time(NULL);
+    if (left <= 0 || poll(&p, 1, (int)left * 1000) == 0)
+      return 0;
     read_frames(ws);
+  }
   return ws->close_code != 0 ? ws->close_code : WS_CLOSE_ABNORMAL;
 }
