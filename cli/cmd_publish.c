@@ -9,6 +9,7 @@
 #include "cli/exit_code.h"
 #include "cli/line_source.h"
 #include "cli/out.h"
+#include "cli/publish_spooled.h"
 #include "cli/runner.h"
 #include "cli/talk.h"
 
@@ -223,7 +224,8 @@ static int check_arguments(const struct options *o) {
       return EXIT_USAGE;
     }
   }
-  if (!has_file && options_argc(o) < 2) {
+  bool only_sends = options_string(o, "spool") != NULL && options_argc(o) == 1;
+  if (!has_file && options_argc(o) < 2 && !only_sends) {
     talk_error("give the event's TYPE, or --file; see 'councilws publish --help'");
     return EXIT_USAGE;
   }
@@ -234,6 +236,8 @@ static int run_publish(const struct options *o) {
   struct publish pub = {.request_id = options_arg(o, 0),
                         .is_json = strcmp(options_string(o, "output"), "json") == 0};
   int code = check_arguments(o);
+  if (code == 0 && options_string(o, "spool") != NULL)
+    return publish_spooled(o);
   if (code == 0)
     code = runner_open(&pub.runner, o, options_duration(o, "timeout", 0));
   if (code != 0)
@@ -261,6 +265,8 @@ static const struct option_spec OPTIONS[] = {
      "an id of one's own: published again under it, an event is not stored twice"},
     {"owner", 0, OPTION_STRING, "SUB", NULL, NULL, false,
      "who may watch the request with a plain login token, if this is its first event"},
+    {"spool", 0, OPTION_STRING, "DIR", NULL, NULL, true,
+     "keep in DIR what is not yet acknowledged; the same command run again sends the rest, once"},
     {"timeout", 0, OPTION_DURATION, "D", NULL, NULL, false, "give up after this time (exit 124)"},
     {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|tree|json", true,
      "the message_id alone, or an object, for each event"},
@@ -269,11 +275,15 @@ static const struct option_spec OPTIONS[] = {
 
 const struct command COMMAND_PUBLISH = {
     .name = "publish",
-    .usage = "REQUEST TYPE [k=v | k:=JSON ...]\nREQUEST --file FILE",
+    .usage = "REQUEST TYPE [k=v | k:=JSON ...]\nREQUEST --file FILE\nREQUEST --spool DIR",
     .summary = "publishes events and prints their message_ids once they are durable",
     .details = "k=v adds a string to the event's data, k:=JSON any JSON. Comes back by itself over "
                "lost connections without storing anything twice. A bad line ends it (exit 65) "
-               "after what was before it is published.",
+               "after what was before it is published. With --spool an event is on disk before it "
+               "is sent. Where the hub cannot be reached the command ends with 75, and DIR has a "
+               "file for the request as long as the command is unfinished. Run again with the same "
+               "input, it skips what it had already read; without TYPE and --file it only sends "
+               "what is kept.",
     .options = OPTIONS,
     .is_client = true,
     .min_args = 1,

@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# publish --spool: what is kept, what is sent again, and kills, full disks and damage at every point.
+
+load common
+
+NOWHERE=http://127.0.0.1:1
+
+# trace STRACE-OPTION … COMMAND: a prefix for a command whose system calls are to fail or to kill it. It must not follow
+# into what it cannot trace, and leaks cannot be looked for under a tracer.
+trace() {
+  ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null "$@"
+}
+
+need_strace() {
+  strace -qq -o /dev/null true 2>/dev/null && return 0
+  [ "${CWS_REQUIRE_PRIVILEGED-}" != 1 ] || fail "strace cannot trace here"
+  skip "strace is missing or may not trace here"
+}
+
+events_of() {
+  "$COUNCILWS" replay "$1" -o json | jq -c .data
+}
+
+@test "no hub: 75, the event is kept, and the same command sends it once" {
+  run3 councilws publish r log n:=1 --spool "$dir/s" --url $NOWHERE
+  assert_status 75
+  assert_out ""
+  assert_err_has "1 events of 'r' are kept in '$dir/s/r.spool'"
+  [ "$(stat -c %a "$dir/s" "$dir/s/r.spool" | paste -sd,)" = 700,600 ] || fail "modes"
+  run3 councilws publish r log n:=1 --spool "$dir/s" --url $NOWHERE
+  assert_status 75
+  assert_err_has "1 events of the input had been taken in before"
+  start_hub
+  run3 councilws publish r log n:=1 --spool "$dir/s"
+  assert_status 0
+  assert_out 1
+  [ -z "$(ls "$dir/s")" ] || fail "the spool is empty"
+  run3 councilws publish r log n:=1 --spool "$dir/s"
+  assert_out 2 # done before: this is a new one
+}
+
+@test "without TYPE and --file only what is kept is sent; nothing kept is no failure" {
+  for n in 1 2; do
+    run3 councilws publish r log n:=$n --spool "$dir/s" --url $NOWHERE
+    assert_status 75
+  done
+  start_hub
+  run3 councilws publish r --spool "$dir/s"
+  assert_status 0
+  assert_out $'1\n2'
+  run3 councilws publish r --spool "$dir/s"
+  assert_status 0
+  assert_out ""
+  assert_err_has "keeps nothing of 'r'"
+  run3 councilws publish 'r/x' --spool "$dir/s"
+  assert_status 65
+}
+
+@test "a file is kept whole, in order, with its own event_ids and bytes; more lines may follow" {
+  cp "$ROOT/docs/examples/council-run.ndjson" "$dir/in"
+  echo '{"type":"log","event_id":"mine","data":{"x": 1.50}}' >>"$dir/in"
+  run3 councilws publish r --file "$dir/in" --spool "$dir/s" --url $NOWHERE
+  assert_status 75
+  assert_err_has "25 events of 'r' are kept"
+  start_hub
+  echo '{"type":"log"}' >>"$dir/in"
+  run3 councilws publish r --file "$dir/in" --spool "$dir/s" -o json
+  assert_status 0
+  assert_err_has "25 events of the input had been taken in before"
+  [ "$(jq -r .message_id "$dir/out" | paste -sd,)" = "$(seq 26 | paste -sd,)" ] || fail "ids"
+  councilws replay r -o json | head -25 | sed 's/.*"data"://; s/}$//' >"$dir/stored"
+  head -25 "$dir/in" | sed 's/.*"data": *//; s/}$//' | diff - "$dir/stored" || fail "bytes"
+  run3 councilws publish r log 'x:=1.50' --event-id mine -o json
+  assert_status 65 # the id is in the hub, with other content
+}
+
+@test "a bad line: 65, and mended, the same file goes on behind what was taken in" {
+  start_hub
+  printf '{"type":"log","data":1}\n{"type":"log","data":}\n{"type":"log","data":3}\n' >"$dir/in"
+  run3 councilws publish r --file "$dir/in" --spool "$dir/s"
+  assert_status 65
+  assert_out 1
+  assert_err_has "line 2"
+  assert_err_has "goes on behind it"
+  sed -i 's/:}/:2}/' "$dir/in"
+  run3 councilws publish r --file "$dir/in" --spool "$dir/s"
+  assert_status 0
+  assert_out $'2\n3'
+  [ "$(events_of r | paste -sd,)" = 1,2,3 ] || fail "each once"
+}
+
+@test "an event that the hub refuses: 65, the others are published, and it does not come again" {
+  start_hub --max-event-bytes 4k
+  { echo '{"type":"log","data":1}'
+    head -c 5000 /dev/zero | tr '\0' x | jq -Rcs '{type:"log",data:.}'
+    echo '{"type":"log","data":3}'; } >"$dir/in"
+  run3 councilws publish r --file "$dir/in" --spool "$dir/s"
+  assert_status 65
+  assert_err_has "event 2:"
+  assert_out $'1\n2'
+  [ -z "$(ls "$dir/s")" ] || fail "nothing is left"
+}
+
+@test "not allowed: 77, and the event stays" {
+  start_hub
+  COUNCILWS_TOKEN=nonsense run3 councilws publish r log --spool "$dir/s"
+  assert_status 77
+  assert_err_has "1 events of 'r' are kept"
+  run3 councilws publish r log --spool "$dir/s"
+  assert_status 0
+  assert_out 1
+}
+
+@test "a hub that goes away while a pipe writes: all is taken in, and comes in order, once" {
+  start_hub
+  port=$(hub_port)
+  mkfifo "$dir/slow"
+  "$COUNCILWS" publish r --file "$dir/slow" --spool "$dir/s" >"$dir/ids" 2>"$dir/talk" &
+  publisher=$!
+  exec 7>"$dir/slow"
+  make_events 1 >&7
+  wait_for "$dir/ids" '^1$'
+  stop_hub -KILL
+  make_events 20 | tail -19 >&7
+  wait_for "$dir/s/r.spool" '"n": 20'
+  start_hub_on "127.0.0.1:$port" 7>&- # or the pipe would never end
+  wait_for "$dir/ids" '^20$'
+  exec 7>&-
+  status=0
+  wait "$publisher" || status=$?
+  assert_status 0
+  [ "$(events_of r | jq .n | paste -sd,)" = "$(seq 20 | paste -sd,)" ] || fail "order"
+  [ -z "$(ls "$dir/s")" ] || fail "nothing is left"
+}
+
+@test "two processes on one spool: the second gets 75, and disturbs nothing" {
+  mkfifo "$dir/slow"
+  "$COUNCILWS" publish r --file "$dir/slow" --spool "$dir/s" --url $NOWHERE >/dev/null 2>"$dir/talk" &
+  publisher=$!
+  exec 7>"$dir/slow"
+  make_events 1 >&7
+  wait_for "$dir/s/r.spool" '"n": 1'
+  run3 councilws publish r log --spool "$dir/s"
+  assert_status 75
+  assert_err_has "another process works on the events of 'r'"
+  kill -KILL "$publisher"
+  exec 7>&-
+  wait "$publisher" || true
+  start_hub
+  run3 councilws publish r --spool "$dir/s"
+  assert_status 0
+  assert_out 1
+}
+
+@test "a record that was cut off is dropped, and said; damage before the end is refused with 65" {
+  make_events 3 >"$dir/in"
+  councilws publish r --file "$dir/in" --spool "$dir/s" --url $NOWHERE 2>/dev/null || true
+  cp "$dir/s/r.spool" "$dir/whole"
+  size=$(stat -c %s "$dir/whole")
+  last=$(tail -n 1 "$dir/whole" | wc -c)
+  start_hub
+  for cut in 1 2 $((last / 2)) $((last - 1)); do
+    head -c $((size - cut)) "$dir/whole" >"$dir/s/r.spool"
+    # Nothing is said of a file that is not looked at, so each is sent to a request of its own.
+    sed -i "1s/.*/$(head_record "cut$cut")/" "$dir/s/r.spool"
+    mv "$dir/s/r.spool" "$dir/s/cut$cut.spool"
+    run3 councilws publish "cut$cut" --spool "$dir/s"
+    assert_status 0
+    assert_out $'1\n2'
+    assert_err_has "the last $((last - cut)) bytes are no whole record, dropped"
+  done
+  sed '2s/log/lug/' "$dir/whole" >"$dir/s/r.spool"
+  run3 councilws publish r --spool "$dir/s"
+  assert_status 65
+  assert_err_has "is damaged at byte"
+  cp "$dir/whole" "$dir/s/other.spool"
+  run3 councilws publish other --spool "$dir/s"
+  assert_status 65
+  assert_err_has "not a spool of this request"
+  cp "$dir/whole" "$dir/s/r.spool"
+  run3 councilws publish r --file "$dir/in" --spool "$dir/s"
+  assert_status 0
+  assert_out $'1\n2\n3'
+}
+
+# The head of another request's file, with its CRC.
+head_record() {
+  node -e 'const b = "S 1 " + process.argv[1] + " 0123456789abcdef"; let c = ~0;
+    for (const x of Buffer.from(b)) { c ^= x; for (let i = 0; i < 8; i++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1; }
+    console.log((~c >>> 0).toString(16).padStart(8, "0") + " " + b)' "$1"
+}
+
+@test "a spool that cannot be made is 73" {
+  echo file >"$dir/file"
+  run3 councilws publish r log --spool "$dir/file/s"
+  assert_status 73
+  assert_err_has "cannot keep events"
+}
+
+@test "a full or failing disk: 74, what was taken in is sent, and the rest comes with the next run" {
+  need_strace
+  start_hub
+  make_events 3 >"$dir/in"
+  for failure in pwrite64:error=ENOSPC:when=2 fsync:error=EIO:when=3 pwrite64:retval=0:when=2; do
+    r=r${failure//[^a-zA-Z0-9]/-}
+    run3 trace -e trace=pwrite64,fsync -e "inject=$failure" "$COUNCILWS" publish "$r" --file "$dir/in" --spool "$dir/s"
+    assert_status 74
+    assert_err_has "cannot keep events"
+    run3 councilws publish "$r" --file "$dir/in" --spool "$dir/s"
+    assert_status 0
+    [ "$(events_of "$r" | jq .n | paste -sd,)" = 1,2,3 ] || fail "$failure: $(events_of "$r")"
+  done
+}
+
+@test "killed at every write, fsync, removal, send and receive: each event is stored, once, in order" {
+  need_strace
+  start_hub
+  make_events 3 >"$dir/in"
+  kills=0
+  for call in pwrite64 fsync unlink flock sendto recvfrom; do
+    for ((n = 1; n <= 40; n++)); do
+      r=$call-$n
+      run3 trace -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" \
+        "$COUNCILWS" publish "$r" --file "$dir/in" --spool "$dir/s"
+      [ "$status" -ne 0 ] || break
+      assert_status 137
+      kills=$((kills + 1))
+      # No file and no event: it had not begun. No file and events: it was done.
+      if [ -e "$dir/s/$r.spool" ] || [ -z "$(events_of "$r" 2>/dev/null)" ]; then
+        run3 councilws publish "$r" --file "$dir/in" --spool "$dir/s"
+        assert_status 0
+      fi
+      [ "$(events_of "$r" | jq .n | paste -sd,)" = 1,2,3 ] || fail "$r: $(events_of "$r")"
+    done
+  done
+  [ "$kills" -ge 10 ] || fail "only $kills kills: the calls have other names"
+  [ -z "$(ls "$dir/s")" ] || fail "left: $(ls "$dir/s")"
+}
