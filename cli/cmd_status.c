@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/ask.h"
+#include "cli/check.h"
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/out.h"
@@ -12,8 +13,6 @@
 #include "cli/picture/table.h"
 #include "cli/talk.h"
 #include "cli/tty.h"
-
-enum check { CHECK_OK, CHECK_WARNING, CHECK_CRITICAL, CHECK_UNKNOWN };
 
 static const char *text_of(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
@@ -221,30 +220,6 @@ static void show_hub(const json_t *answer, const char *url) {
   }
 }
 
-/* ---- --check: the words and codes that monitoring knows ---- */
-
-static int check_result(enum check result, const char *text) {
-  static const char *const NAMES[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
-  out_printf("COUNCILWS %s - %s\n", NAMES[result], text);
-  int failed = out_flush();
-  return failed != 0 ? failed : (int)result;
-}
-
-static int check(struct ask *a, const char *request_id, int code) {
-  if (code != 0 && a->error.code == CWS_EUNKNOWNREQUEST)
-    return check_result(CHECK_CRITICAL, "no such request");
-  if (code != 0)
-    return check_result(code == EXIT_NOTALLOWED || code == EXIT_USAGE ? CHECK_UNKNOWN
-                                                                      : CHECK_CRITICAL,
-                        a->error.code != 0 ? a->error.message : "no answer");
-  const char *status = text_of(a->json, "status");
-  if (strcmp(status, "failed") == 0)
-    return check_result(CHECK_CRITICAL, "the request failed");
-  bool is_well = strcmp(status, request_id == NULL ? "operational" : "completed") == 0 ||
-                 strcmp(status, "processing") == 0;
-  return check_result(is_well ? CHECK_OK : CHECK_WARNING, status);
-}
-
 static int show(const struct ask *a, const struct options *o) {
   const char *output = options_string(o, "output");
   bool is_table = strcmp(output, "text") != 0 && tty_is_output();
@@ -262,18 +237,15 @@ static int show(const struct ask *a, const struct options *o) {
 static int run_status(const struct options *o) {
   struct ask a = {0};
   const char *request_id = options_arg(o, 0);
-  bool is_check = options_flag(o, "check");
-  if (is_check)
-    talk_set_level(TALK_QUIET);
+  if (options_flag(o, "check"))
+    return check_run(o, request_id);
   int code = runner_open(&a.runner, o, options_duration(o, "timeout", 0));
   if (code != 0)
-    return is_check ? check_result(CHECK_UNKNOWN, "bad options") : code;
+    return code;
   struct cws_call *call;
   int rc = cws_status(a.runner.client, request_id, ask_done, &a, &call, &a.error);
   code = ask_run(&a, rc, request_id);
-  if (is_check)
-    code = check(&a, request_id, code);
-  else if (code == 0)
+  if (code == 0)
     code = show(&a, o);
   ask_close(&a);
   return code;
@@ -284,6 +256,12 @@ static const struct option_spec OPTIONS[] = {
      "lines (tables on a terminal), or the hub's answer as it is"},
     {"check", 0, OPTION_FLAG, NULL, NULL, NULL, false,
      "for monitoring: one line, and 0 ok, 1 warning, 2 critical, 3 unknown"},
+    {"warning", 'w', OPTION_LIST, "NAME=MAX", NULL, NULL, false,
+     "--check warns beyond it: time=D of the answer; of REQUEST lag=N, events that a watcher has "
+     "not "
+     "acknowledged, and age=D of the last event while it runs (may be given again)"},
+    {"critical", 'c', OPTION_LIST, "NAME=MAX", NULL, NULL, false,
+     "the same, for critical (may be given again)"},
     {"timeout", 0, OPTION_DURATION, "D", NULL, NULL, false, "give up after this time (exit 124)"},
     {0},
 };
@@ -292,6 +270,10 @@ const struct command COMMAND_STATUS = {
     .name = "status",
     .usage = "[REQUEST]",
     .summary = "tells how the hub is, or how one request is",
+    .details =
+        "--check asks whether the hub is reached, takes events and can write to its store; with "
+        "REQUEST also whether that has failed. Its line has the measures behind a '|', as "
+        "monitoring plugins do; it gives up after 10s where --timeout says nothing else.",
     .options = OPTIONS,
     .is_client = true,
     .max_args = 1,

@@ -9,6 +9,7 @@
 #include "lib/client/retry.h"
 #include "lib/client/timer.h"
 #include "lib/core/err.h"
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ struct cws_call {
   struct http_call *http;
   struct retry retry;
   bool expired, ended;
+  bool takes_503;              /* it is an answer, too: what is asked is whether the hub is ready */
   cws_read_event_fn *on_event; /* NULL: not a range */
   cws_call_done_fn *on_done;
   void *user;
@@ -149,6 +151,16 @@ static void page_done(struct cws_call *call, const struct http_answer *answer) {
 
 /* ---- one HTTP call ---- */
 
+/* By the hub itself: a proxy's 503 has no status inside. */
+static bool is_unready(const struct cws_call *call, const struct http_answer *answer) {
+  if (!call->takes_503 || answer->status != 503)
+    return false;
+  json_t *json = json_loadb(answer->body, answer->body_len, 0, NULL);
+  bool has_status = json_is_string(json_object_get(json, "status"));
+  json_decref(json);
+  return has_status;
+}
+
 static void on_answer(struct http_call *http, const struct http_answer *answer, void *user) {
   struct cws_call *call = user;
   struct loss loss = {
@@ -158,7 +170,7 @@ static void on_answer(struct http_call *http, const struct http_answer *answer, 
   call->http = NULL;
   if (answer->status >= 200 && answer->status < 300 && call->on_event != NULL) {
     page_done(call, answer);
-  } else if (answer->status >= 200 && answer->status < 300) {
+  } else if ((answer->status >= 200 && answer->status < 300) || is_unready(call, answer)) {
     call_finish(call, NULL, answer->body, answer->body_len);
   } else {
     buf_reset(&call->line);
@@ -301,6 +313,16 @@ int cws_status(struct cws_client *client, const char *request_id, cws_call_done_
   url_add_path(&call->path, &client->url, request_id == NULL ? "/ws/status" : "/requests/");
   if (request_id != NULL)
     buf_add_str(&call->path, request_id);
+  return call_start(call, client, out, err);
+}
+
+int cws_ready(struct cws_client *client, cws_call_done_fn *on_done, void *user,
+              struct cws_call **out, struct cws_error *err) {
+  struct cws_call *call = call_new(client, "GET", on_done, user, err);
+  if (call == NULL)
+    return CWS_ENOMEM;
+  call->takes_503 = true;
+  url_add_outer_path(&call->path, &client->url, "/healthz/ready");
   return call_start(call, client, out, err);
 }
 

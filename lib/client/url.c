@@ -142,9 +142,13 @@ void url_finish(struct url *url) {
   memset(url, 0, sizeof(*url));
 }
 
-void url_add_path(struct buf *b, const struct url *url, const char *path) {
+void url_add_outer_path(struct buf *b, const struct url *url, const char *path) {
   buf_add_str(b, url->prefix);
-  buf_add_str(b, "/api/v1");
+  buf_add_str(b, path);
+}
+
+void url_add_path(struct buf *b, const struct url *url, const char *path) {
+  url_add_outer_path(b, url, "/api/v1");
   buf_add_str(b, path);
 }
 

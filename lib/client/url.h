@@ -22,6 +22,8 @@ void url_finish(struct url *url);
 /* Whether it leads to this machine only: a unix socket, "localhost", 127.0.0.0/8 or ::1. */
 bool url_is_loopback(const struct url *url);
 
+/* Appends "PREFIX" and `path`, for what lies outside of /api/v1. */
+void url_add_outer_path(struct buf *b, const struct url *url, const char *path);
 /* Appends "PREFIX/api/v1" and `path`. */
 void url_add_path(struct buf *b, const struct url *url, const char *path);
 /* Appends "http(s)://HOST:PORT", what libcurl is given in front of a path. */

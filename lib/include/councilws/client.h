@@ -220,6 +220,11 @@ CWS_API int cws_read(struct cws_client *client, const struct cws_read_options *o
 CWS_API int cws_status(struct cws_client *client, const char *request_id, cws_call_done_fn *on_done,
                        void *user, struct cws_call **out, struct cws_error *err);
 
+/* Whether the hub takes events (GET /healthz/ready), which needs no token. `json` has a status:
+ * "ready", else "draining" or "store_unavailable" and why. */
+CWS_API int cws_ready(struct cws_client *client, cws_call_done_fn *on_done, void *user,
+                      struct cws_call **out, struct cws_error *err);
+
 /* Requests, newest first. status: a filter or NULL. limit 1–1,000; cursor from the last answer or
  * NULL. */
 CWS_API int cws_list(struct cws_client *client, const char *status, int64_t limit,
