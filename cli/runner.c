@@ -61,6 +61,11 @@ static char *give_token(bool expired, void *user) {
   return r->token != NULL ? strdup(r->token) : NULL;
 }
 
+char *runner_token(struct runner *r) {
+  char *token = give_token(false, r);
+  return token != NULL ? token : strdup("");
+}
+
 /* ---- life ---- */
 
 static void on_log(enum cws_log_level level, const char *message, void *user) {

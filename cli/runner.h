@@ -41,6 +41,8 @@ int runner_run(struct runner *r);
 int runner_run_to_finish(struct runner *r);
 void runner_close(struct runner *r);
 
+/* The token that the hub is shown, "" for none; free(). */
+char *runner_token(struct runner *r);
 /* Decides the exit code (the first one counts) and ends what is under way. */
 void runner_finish(struct runner *r, int exit_code);
 /* Says what went wrong, with a hint where there is one; returns its exit code. */

@@ -8,7 +8,7 @@ load common
   assert_status 0
   assert_err_empty
   [[ $out == *"serve"*"publish"*"watch"* ]] || fail "commands are missing"
-  for command in serve publish watch replay run status list delete token help; do
+  for command in serve publish watch replay run status list delete token doctor help; do
     run3 councilws "$command" --help
     assert_status 0
     assert_err_empty
