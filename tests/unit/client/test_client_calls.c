@@ -251,6 +251,40 @@ static void each_call_asks_its_route(void **state) {
   fake_hub_stop(hub);
 }
 
+static void readiness_script(struct fake_conn *c, int index, void *user) {
+  static const char *const bodies[] = {"{\"status\":\"ready\"}", "{\"status\":\"draining\"}",
+                                       "{\"from\":\"a proxy\"}", "no JSON"};
+  int *next = user;
+  (void)index;
+  do {
+    int i = (*next)++;
+    fake_reply(c, fake_has(c, "GET /healthz/ready HTTP/1.1") ? (i == 0 ? 200 : 503) : 404, "",
+               bodies[i]);
+  } while (fake_next_request(c));
+}
+
+/* A hub that is not ready has answered; a 503 of whatever stands in between is none. */
+static void that_a_hub_is_not_ready_is_an_answer(void **state) {
+  (void)state;
+  int next = 0;
+  struct fake_hub *hub = fake_hub_start(NULL, readiness_script, &next);
+  struct cws_client *client = harness_client(fake_hub_url(hub));
+  struct seen s[4] = {{.count = 0}};
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(cws_ready(client, on_done, &s[i], NULL, NULL), 0);
+    harness_run(client);
+    assert_int_equal(s[i].dones, 1);
+  }
+  assert_int_equal(s[0].code, 0);
+  assert_string_equal(s[0].json, "{\"status\":\"ready\"}");
+  assert_int_equal(s[1].code, 0);
+  assert_string_equal(s[1].json, "{\"status\":\"draining\"}");
+  assert_int_equal(s[2].code, CWS_EBUSY);
+  assert_int_equal(s[3].code, CWS_EBUSY);
+  cws_client_free(client);
+  fake_hub_stop(hub);
+}
+
 static void wrong_arguments_are_refused_at_once(void **state) {
   (void)state;
   struct cws_client *client = harness_client("http://127.0.0.1:1");
@@ -333,6 +367,7 @@ int main(void) {
       cmocka_unit_test(a_read_without_a_hub_ends_after_some_attempts),
       cmocka_unit_test(a_read_ends_after_as_many_attempts_as_it_may_take),
       cmocka_unit_test(each_call_asks_its_route),
+      cmocka_unit_test(that_a_hub_is_not_ready_is_an_answer),
       cmocka_unit_test(wrong_arguments_are_refused_at_once),
       cmocka_unit_test(an_expired_token_is_replaced_once),
       cmocka_unit_test(a_token_never_breaks_out_of_its_header),

@@ -91,6 +91,9 @@ static void queries_are_escaped(void **state) {
   url_add_query(&b, "a", "1&2 \xc3\xa9/~");
   url_add_query_i64(&b, "b", -1);
   assert_string_equal(b.data, "https://h:1/p/api/v1/x?a=1%262%20%C3%A9%2F~&b=-1");
+  buf_reset(&b);
+  url_add_outer_path(&b, &url, "/healthz/ready");
+  assert_string_equal(b.data, "/p/healthz/ready");
   buf_finish(&b);
   url_finish(&url);
 }
