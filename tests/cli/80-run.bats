@@ -237,3 +237,20 @@ END
   run3 councilws run r2 -- ls /proc/self/fd
   assert_out "$plain"
 }
+
+@test "killed itself, it leaves behind what it has taken in" {
+  mkfifo "$dir/in"
+  "$COUNCILWS" run r --url $NOWHERE --spool "$dir/s" -- cat <"$dir/in" >"$dir/seen" 2>"$dir/talk" &
+  runner=$!
+  exec 7>"$dir/in"
+  printf 'one\ntwo\n' >&7
+  wait_for "$dir/s/r.spool" '"message":"two"'
+  kill -KILL "$runner"
+  exec 7>&-
+  wait "$runner" || true
+  start_hub
+  run3 councilws publish r --spool "$dir/s"
+  assert_status 0
+  assert_out $'1\n2\n3'
+  [ "$(data_of r log | jq -r .message | paste -sd,)" = one,two ] || fail "lines"
+}
