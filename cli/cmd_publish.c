@@ -267,6 +267,8 @@ static const struct option_spec OPTIONS[] = {
      "who may watch the request with a plain login token, if this is its first event"},
     {"spool", 0, OPTION_STRING, "DIR", NULL, NULL, true,
      "keep in DIR what is not yet acknowledged; the same command run again sends the rest, once"},
+    {"linger", 0, OPTION_DURATION, "D", "5s", NULL, true,
+     "with --spool: how long to wait for a hub that is away once the input has ended"},
     {"timeout", 0, OPTION_DURATION, "D", NULL, NULL, false, "give up after this time (exit 124)"},
     {"output", 'o', OPTION_CHOICE, "FORMAT", "auto", "auto|text|tree|json", true,
      "the message_id alone, or an object, for each event"},

@@ -175,7 +175,7 @@ static int run_sender(struct spooled *p, const struct options *o) {
   p->sender = (struct sender){.runner = &p->runner,
                               .spool = p->spool,
                               .request_id = p->request_id,
-                              .patience_ms = RUNNER_PATIENCE_MS,
+                              .patience_ms = options_duration(o, "linger", RUNNER_PATIENCE_MS),
                               .handlers = &HANDLERS,
                               .user = p};
   int code = sender_start(&p->sender, options_string(o, "owner"));

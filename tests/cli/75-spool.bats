@@ -22,12 +22,12 @@ events_of() {
 }
 
 @test "no hub: 75, the event is kept, and the same command sends it once" {
-  run3 councilws publish r log n:=1 --spool "$dir/s" --url $NOWHERE
+  run3 councilws publish r log n:=1 --spool "$dir/s" --url $NOWHERE --linger 0s
   assert_status 75
   assert_out ""
   assert_err_has "1 events of 'r' are kept in '$dir/s/r.spool'"
   [ "$(stat -c %a "$dir/s" "$dir/s/r.spool" | paste -sd,)" = 700,600 ] || fail "modes"
-  run3 councilws publish r log n:=1 --spool "$dir/s" --url $NOWHERE
+  run3 councilws publish r log n:=1 --spool "$dir/s" --url $NOWHERE --linger 0s
   assert_status 75
   assert_err_has "1 events of the input had been taken in before"
   start_hub
@@ -41,7 +41,7 @@ events_of() {
 
 @test "without TYPE and --file only what is kept is sent; nothing kept is no failure" {
   for n in 1 2; do
-    run3 councilws publish r log n:=$n --spool "$dir/s" --url $NOWHERE
+    run3 councilws publish r log n:=$n --spool "$dir/s" --url $NOWHERE --linger 0s
     assert_status 75
   done
   start_hub
@@ -59,7 +59,7 @@ events_of() {
 @test "a file is kept whole, in order, with its own event_ids and bytes; more lines may follow" {
   cp "$ROOT/docs/examples/council-run.ndjson" "$dir/in"
   echo '{"type":"log","event_id":"mine","data":{"x": 1.50}}' >>"$dir/in"
-  run3 councilws publish r --file "$dir/in" --spool "$dir/s" --url $NOWHERE
+  run3 councilws publish r --file "$dir/in" --spool "$dir/s" --url $NOWHERE --linger 0s
   assert_status 75
   assert_err_has "25 events of 'r' are kept"
   start_hub
@@ -135,7 +135,7 @@ events_of() {
 
 @test "two processes on one spool: the second gets 75, and disturbs nothing" {
   mkfifo "$dir/slow"
-  "$COUNCILWS" publish r --file "$dir/slow" --spool "$dir/s" --url $NOWHERE >/dev/null 2>"$dir/talk" &
+  "$COUNCILWS" publish r --file "$dir/slow" --spool "$dir/s" --url $NOWHERE --linger 0s >/dev/null 2>"$dir/talk" &
   publisher=$!
   exec 7>"$dir/slow"
   make_events 1 >&7
@@ -154,7 +154,7 @@ events_of() {
 
 @test "a record that was cut off is dropped, and said; damage before the end is refused with 65" {
   make_events 3 >"$dir/in"
-  councilws publish r --file "$dir/in" --spool "$dir/s" --url $NOWHERE 2>/dev/null || true
+  councilws publish r --file "$dir/in" --spool "$dir/s" --url $NOWHERE --linger 0s 2>/dev/null || true
   cp "$dir/s/r.spool" "$dir/whole"
   size=$(stat -c %s "$dir/whole")
   last=$(tail -n 1 "$dir/whole" | wc -c)

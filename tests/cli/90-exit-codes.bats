@@ -116,7 +116,7 @@ until_watched() {
   assert_status 75
   run3 councilws status s
   assert_status 75
-  run3 councilws publish r log --spool "$dir/s" --url http://127.0.0.1:1
+  run3 councilws publish r log --spool "$dir/s" --url http://127.0.0.1:1 --linger 0s
   assert_status 75
 }
 
