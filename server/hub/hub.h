@@ -76,6 +76,10 @@ struct hub_open {
  * Else (CWS_ENOMEM) it will not. */
 int hub_open_stream(struct hub *hub, int worker, const char *request_id, const char *subscriber,
                     struct hub_open *open);
+/* The same at once, where memory has both the stream and the position: true, and *out is a
+ * reference for the caller. Else false: hub_open_stream finds them. Any thread. */
+bool hub_open_now(struct hub *hub, const char *request_id, const char *subscriber,
+                  struct stream **out, int64_t *acked);
 
 struct stream *stream_ref(struct stream *s);
 void stream_unref(struct stream *s); /* any thread; NULL is fine */

@@ -210,7 +210,9 @@ static void install(struct stream *s, struct loading *l, struct loaded *r) {
   if (load_has_found(r))
     put_info(s, l, &r->info);
   put_summary(s, l, r);
-  stream_set_state(s, load_has_found(r) || l->has_begun ? STREAM_LIVE : STREAM_EMPTY);
+  bool is_live = load_has_found(r) || l->has_begun;
+  stream_set_state(s, is_live ? STREAM_LIVE : STREAM_EMPTY);
+  s->positions.is_complete = !is_live;
 }
 
 /* True: the load is over, one way or the other. */

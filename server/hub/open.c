@@ -113,11 +113,32 @@ static struct stream *find_or_add(struct hub *hub, const char *request_id, bool 
   return other;
 }
 
+/* Under the lock: false where the store has to be asked. */
+static bool find_position(struct stream *s, const char *subscriber, int64_t *acked) {
+  struct subscriber *entry = subscriber ? positions_find(&s->positions, subscriber) : NULL;
+  *acked = entry ? entry->acked : 0;
+  return entry || !subscriber || s->positions.is_complete;
+}
+
+bool hub_open_now(struct hub *hub, const char *request_id, const char *subscriber,
+                  struct stream **out, int64_t *acked) {
+  struct stream *s = stream_table_find(&hub->table, request_id);
+  if (!s)
+    return false;
+  pthread_mutex_lock(&s->lock);
+  bool is_known =
+      (s->state == STREAM_EMPTY || s->state == STREAM_LIVE) && find_position(s, subscriber, acked);
+  pthread_mutex_unlock(&s->lock);
+  if (!is_known)
+    stream_unref(s);
+  *out = is_known ? s : NULL;
+  return is_known;
+}
+
 enum open_step { OPEN_WAIT, OPEN_ANSWER, OPEN_ASK_POSITION, OPEN_AGAIN };
 
 static enum open_step next_step(struct hub_open_state *st) {
   struct stream *s = st->stream;
-  struct subscriber *entry;
   enum open_step step = OPEN_ANSWER;
   pthread_mutex_lock(&s->lock);
   if (s->state == STREAM_LOADING) {
@@ -127,12 +148,8 @@ static enum open_step next_step(struct hub_open_state *st) {
     step = OPEN_WAIT;
   } else if (s->state == STREAM_GONE) {
     step = OPEN_AGAIN;
-  } else if (st->subscriber) {
-    entry = positions_find(&s->positions, st->subscriber);
-    if (entry)
-      st->acked = entry->acked;
-    else
-      step = OPEN_ASK_POSITION;
+  } else if (!find_position(s, st->subscriber, &st->acked)) {
+    step = OPEN_ASK_POSITION;
   }
   pthread_mutex_unlock(&s->lock);
   return step;

@@ -1,6 +1,6 @@
 /*
  * positions: owns the table of a stream's subscribers. It must not know the store; who adds one has
- * asked the store for its position first.
+ * asked the store for its position first, unless the table is complete.
  */
 #include "server/hub/positions.h"
 
@@ -89,8 +89,11 @@ static void make_room(struct positions *p) {
         oldest = entry;
     }
   }
-  if (oldest)
-    remove_entry(p, oldest);
+  if (!oldest)
+    return;
+  if (oldest->acked > 0)
+    p->is_complete = false;
+  remove_entry(p, oldest);
 }
 
 static struct subscriber *add(struct positions *p, const char *name) {
@@ -123,4 +126,5 @@ void positions_reset(struct positions *p) {
     for (struct subscriber *entry = p->buckets[i]; entry; entry = entry->next)
       entry->acked = 0;
   }
+  p->is_complete = true;
 }

@@ -22,6 +22,7 @@ struct positions {
   struct subscriber **buckets;
   size_t cap, count;
   uint64_t uses;
+  bool is_complete; /* who is not in it has never acknowledged: the store need not be asked */
 };
 
 /* Beyond this many, one that has no watcher and was not used for longest makes room for a new one.
@@ -35,7 +36,7 @@ void positions_finish(struct positions *p);
 struct subscriber *positions_find(struct positions *p, const char *name);
 /* Finds or adds, and moves the position forward to `acked`. NULL when memory is out. */
 struct subscriber *positions_put(struct positions *p, const char *name, int64_t acked);
-/* The stream begins anew: every position goes back to 0. */
+/* The stream begins anew: every position goes back to 0, and it is complete. */
 void positions_reset(struct positions *p);
 
 #endif

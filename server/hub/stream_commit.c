@@ -38,6 +38,7 @@ static void note_epoch(struct stream *s, const struct store_append *append, int6
     stream_set_state(s, STREAM_LIVE);
   stream_set_epoch(s, append->epoch);
   take_birth(s, append, wall_ms);
+  s->positions.is_complete = s->positions.is_complete && append->is_new_stream;
 }
 
 /* Under the lock. */

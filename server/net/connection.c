@@ -16,6 +16,8 @@
 
 #include "server/net/loop_internal.h"
 
+#define GATHER_MAX ((size_t)8192) /* bytes that wait for more to go with them */
+
 /*
  * ADOPTING   inside connection_adopt; a close by libwebsockets is told to the caller as a failure.
  * OPEN       reads and writes.
@@ -182,6 +184,7 @@ static void begin_lingering(struct connection *c) {
 }
 
 void connection_close(struct connection *c, int linger_ms) {
+  connection_send_gathered(c);
   if (c->state != STATE_OPEN)
     return;
   set_state(c, STATE_FLUSHING);
@@ -236,7 +239,7 @@ static void on_closed(struct connection *c) {
 
 /* ---- bytes ---- */
 
-int connection_write(struct connection *c, const void *bytes, size_t len) {
+static int write_now(struct connection *c, const void *bytes, size_t len) {
   if (c->state != STATE_OPEN)
     return CONNECTION_DEAD;
   /* The raw role sends from the given bytes and copies what is left: they are not written to. */
@@ -249,6 +252,31 @@ int connection_write(struct connection *c, const void *bytes, size_t len) {
   c->buffered += len;
   hold(c);
   return CONNECTION_BUFFERED;
+}
+
+void connection_gather(struct connection *c) {
+  c->loop->gathering = c;
+}
+
+void connection_send_gathered(struct connection *c) {
+  struct buf *b = &c->loop->gathered;
+  if (c->loop->gathering != c)
+    return;
+  c->loop->gathering = NULL;
+  if (b->len > 0)
+    write_now(c, b->data, b->len);
+  buf_reset(b);
+}
+
+int connection_write(struct connection *c, const void *bytes, size_t len) {
+  struct buf *b = &c->loop->gathered;
+  if (c->loop->gathering == c && c->state == STATE_OPEN && len <= GATHER_MAX - b->len &&
+      buf_reserve(b, len) == 0) {
+    buf_add(b, bytes, len);
+    return CONNECTION_SENT;
+  }
+  connection_send_gathered(c);
+  return write_now(c, bytes, len);
 }
 
 size_t connection_buffered_bytes(const struct connection *c) {

@@ -48,6 +48,10 @@ void *connection_owner(const struct connection *c);
  * CONNECTION_DEAD: on_close will follow. Never calls a handler. */
 int connection_write(struct connection *c, const void *bytes, size_t len);
 size_t connection_buffered_bytes(const struct connection *c);
+/* Until connection_send_gathered, within the same turn, what is written is put together, and said
+ * to be sent; beyond some KiB it is not waited any longer. One connection of a loop at a time. */
+void connection_gather(struct connection *c);
+void connection_send_gathered(struct connection *c);
 
 /* Sends what is buffered, then FIN, then closes; at most linger_ms. on_data is not called again. */
 void connection_close(struct connection *c, int linger_ms);

@@ -247,6 +247,7 @@ void loop_free(struct loop *loop) {
     log_error(loop->log, "an event loop was left with open handles");
   timer_wheel_free(loop->wheel);
   SSL_CTX_free(loop->no_client);
+  buf_finish(&loop->gathered);
   free_texts(loop);
   struct log *own = loop->log;
   atomic_compare_exchange_strong(&lws_log, &own, NULL);

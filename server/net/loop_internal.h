@@ -5,6 +5,7 @@
 
 #include <libwebsockets.h>
 
+#include "lib/core/buf.h"
 #include "server/net/connection.h"
 #include "server/net/loop.h"
 
@@ -25,6 +26,8 @@ struct loop {
   int index;
   char *tls_cert_file, *tls_key_file, *tls_client_ca_file;
   struct connection *connections; /* all open ones */
+  struct connection *gathering;   /* its writes wait in `gathered`, or NULL */
+  struct buf gathered;
 };
 
 /* The one libwebsockets callback of the raw protocol; in connection.c. */

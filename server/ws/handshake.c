@@ -75,12 +75,16 @@ static int check_rights(const struct grants *g, struct stream *s, bool *can_watc
   return err_set(err, CWS_EFORBIDDEN, "this token may neither watch nor publish to the request");
 }
 
+/* The 101 and what the session says first go in one write. */
 static void upgrade(struct handshake *h, struct session *session) {
+  struct connection *c = http_connection(h->r);
   char headers[300];
   snprintf(headers, sizeof(headers), "Sec-WebSocket-Accept: %s\r\n%s%s", h->accept,
            h->wants_subprotocol ? "Sec-WebSocket-Protocol: councilws.v1\r\n" : "",
            h->is_deflated ? "Sec-WebSocket-Extensions: " WS_DEFLATE_ANSWER "\r\n" : "");
+  connection_gather(c);
   session_begin(session, http_upgrade(h->r, headers, session_handlers(), session));
+  connection_send_gathered(c);
 }
 
 static int make_session(struct handshake *h, struct session_start *start, struct session **out,
@@ -168,10 +172,16 @@ static void open_stream(struct handshake *h, const char *request_id) {
   struct cws_error e = {0};
   h->open.done = on_open;
   h->open.user = h;
+  struct hub *hub = h->context->hub;
+  struct stream *s;
+  int64_t acked;
   int code = read_parts(h, request_id, &e);
+  if (code == 0 && hub_open_now(hub, request_id, h->subscriber, &s, &acked)) {
+    on_open(&h->open, 0, s, acked);
+    return;
+  }
   if (code == 0)
-    code = hub_open_stream(h->context->hub, loop_index(http_loop(h->r)), request_id, h->subscriber,
-                           &h->open);
+    code = hub_open_stream(hub, loop_index(http_loop(h->r)), request_id, h->subscriber, &h->open);
   if (code != 0) {
     err_set(&e, code, NULL);
     fail(h, &e);

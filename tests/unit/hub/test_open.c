@@ -1,4 +1,4 @@
-/* hub_open_stream: one stream a request, answered by mail. */
+/* hub_open_stream: one stream a request, answered by mail. hub_open_now: what memory knows. */
 #include "tests/unit/hub/watcher.h"
 #include <ctype.h>
 #include <string.h>
@@ -104,6 +104,70 @@ static void what_is_known_of_a_stream_follows_its_events(void **state) {
   stream_unref(s);
 }
 
+/* ---- at once ---- */
+
+static bool opens_now(const char *request_id, const char *subscriber, int64_t *acked) {
+  struct stream *s;
+  bool is_open = hub_open_now(f.hub, request_id, subscriber, &s, acked);
+  assert_int_equal(is_open, s != NULL);
+  stream_unref(s);
+  return is_open;
+}
+
+static void what_is_in_memory_opens_at_once_and_the_rest_does_not(void **state) {
+  (void)state;
+  int64_t acked;
+  struct stream *s;
+  assert_false(hub_open_now(f.hub, "r", NULL, &s, &acked));
+  struct stream *opened = open_stream(&f, 0, "r");
+  assert_true(hub_open_now(f.hub, "r", NULL, &s, &acked));
+  assert_ptr_equal(s, opened);
+  assert_int_equal(acked, 0);
+  stream_unref(s);
+  stream_unref(opened);
+}
+
+static void of_a_stream_that_began_in_memory_every_position_is_known(void **state) {
+  (void)state;
+  struct stream *s = open_stream(&f, 0, "r");
+  struct stream_info info;
+  int64_t acked = -1;
+  assert_true(opens_now("r", "ann", &acked)); /* without events yet */
+  assert_int_equal(acked, 0);
+  publish_many(&f, s, 3);
+  stream_info(s, &info);
+  stream_ack(s, info.epoch, "ann", 2);
+  assert_true(opens_now("r", "ann", &acked));
+  assert_int_equal(acked, 2);
+  assert_true(opens_now("r", "bob", &acked));
+  assert_int_equal(acked, 0);
+  stream_unref(s);
+}
+
+static void of_a_stream_that_was_loaded_only_positions_asked_for_are_known(void **state) {
+  (void)state;
+  struct stream *s = open_stream(&f, 0, "r");
+  struct stream_info info;
+  struct opened o;
+  int64_t acked = -1;
+  publish_many(&f, s, 3);
+  stream_info(s, &info);
+  stream_ack(s, info.epoch, "ann", 2);
+  stream_unref(s);
+  fixture_settle(&f);
+  fixture_evict(&f);
+  s = open_stream(&f, 0, "r");
+  assert_false(opens_now("r", "ann", &acked));
+  open_begin(&f, 0, "r", "ann", &o);
+  fixture_pump_until(&f, 0, &o.is_done);
+  assert_int_equal(o.acked, 2);
+  assert_true(opens_now("r", "ann", &acked));
+  assert_int_equal(acked, 2);
+  assert_false(opens_now("r", "bob", &acked));
+  stream_unref(o.stream);
+  stream_unref(s);
+}
+
 static void many_requests_are_found_again(void **state) {
   (void)state;
   enum { MANY = 500 };
@@ -186,6 +250,9 @@ int main(void) {
       test(a_request_without_events_has_a_provisional_epoch_and_keeps_it),
       test(the_epoch_shown_is_the_one_the_store_keeps),
       test(what_is_known_of_a_stream_follows_its_events),
+      test(what_is_in_memory_opens_at_once_and_the_rest_does_not),
+      test(of_a_stream_that_began_in_memory_every_position_is_known),
+      test(of_a_stream_that_was_loaded_only_positions_asked_for_are_known),
       test(many_requests_are_found_again),
       test(what_is_under_way_is_answered_when_the_hub_is_freed),
       test(after_silence_no_mail_is_posted),

@@ -70,12 +70,29 @@ static void beyond_the_limit_the_longest_unused_without_a_watcher_makes_room(voi
   positions_finish(&p);
 }
 
+static void it_is_complete_from_a_new_beginning_until_somebody_makes_room(void **state) {
+  (void)state;
+  struct positions p;
+  positions_init(&p);
+  assert_false(p.is_complete);
+  positions_reset(&p);
+  assert_true(p.is_complete);
+  for (int i = 0; i < POSITIONS_MAX; i++)
+    put_number(&p, i);
+  put_number(&p, POSITIONS_MAX); /* for s0, who acknowledged nothing */
+  assert_true(p.is_complete);
+  put_number(&p, POSITIONS_MAX + 1);
+  assert_false(p.is_complete);
+  positions_finish(&p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_unknown_subscriber_is_not_found),
       cmocka_unit_test(a_position_moves_forward_only),
       cmocka_unit_test(many_are_kept_apart),
       cmocka_unit_test(beyond_the_limit_the_longest_unused_without_a_watcher_makes_room),
+      cmocka_unit_test(it_is_complete_from_a_new_beginning_until_somebody_makes_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

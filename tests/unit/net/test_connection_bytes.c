@@ -84,6 +84,43 @@ static void writing_nothing_is_fine(void **state) {
   assert_int_equal(connection_write(s->near.c, "", 0), CONNECTION_SENT);
 }
 
+static void what_is_gathered_goes_in_order_once_it_is_sent(void **state) {
+  struct site *s = *state;
+  connection_gather(s->near.c);
+  assert_int_equal(connection_write(s->near.c, "he", 2), CONNECTION_SENT);
+  assert_int_equal(connection_write(s->near.c, "llo", 3), CONNECTION_SENT);
+  settle(&s->rig);
+  assert_int_equal(far_has(&s->far), 0);
+  connection_send_gathered(s->near.c);
+  assert_true(far_has_text(&s->far, "hello"));
+  assert_int_equal(connection_write(s->near.c, "!", 1), CONNECTION_SENT);
+  assert_true(far_has_text(&s->far, "hello!"));
+}
+
+static void more_than_a_little_is_not_gathered(void **state) {
+  struct site *s = *state;
+  enum { LEN = 100000 };
+  char *bytes = pattern(LEN);
+  connection_gather(s->near.c);
+  assert_int_equal(connection_write(s->near.c, bytes, 10), CONNECTION_SENT);
+  assert_int_not_equal(connection_write(s->near.c, bytes + 10, LEN - 10), CONNECTION_DEAD);
+  WAIT_FOR(&s->rig, far_has(&s->far) == LEN);
+  assert_pattern(&s->far.in, LEN);
+  connection_send_gathered(s->near.c);
+  settle(&s->rig);
+  assert_int_equal(far_has(&s->far), LEN);
+  free(bytes);
+}
+
+static void what_is_gathered_goes_before_a_close(void **state) {
+  struct site *s = *state;
+  connection_gather(s->near.c);
+  connection_write(s->near.c, "bye", 3);
+  connection_close(s->near.c, 1000);
+  connection_send_gathered(s->near.c);
+  WAIT_FOR(&s->rig, far_has_text(&s->far, "bye"));
+}
+
 /* More than both kernel buffers take: a peer that does not read. */
 enum { BULK = 2 << 20 };
 
@@ -301,6 +338,9 @@ int main(void) {
       TEST(a_single_byte_comes_at_once),
       TEST(what_is_written_goes_at_once_where_the_kernel_takes_it),
       TEST(writing_nothing_is_fine),
+      TEST(what_is_gathered_goes_in_order_once_it_is_sent),
+      TEST(more_than_a_little_is_not_gathered),
+      TEST(what_is_gathered_goes_before_a_close),
       TEST(what_the_peer_does_not_read_is_kept_and_drains_as_it_does),
       TEST(writes_behind_a_buffered_one_keep_the_order),
       TEST(more_may_be_written_from_inside_on_drain),

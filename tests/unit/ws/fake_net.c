@@ -105,7 +105,8 @@ struct connection {
   struct buf received, kept;
   size_t room, kept_peak;
   int writes;
-  bool owes_drain, is_paused, is_closing, was_aborted, is_dead, is_closed;
+  bool is_gathering, has_gathered, owes_drain, is_paused, is_closing, was_aborted, is_dead,
+      is_closed;
 };
 
 struct connection *fake_connection_new(struct loop *loop) {
@@ -150,7 +151,8 @@ static void deliver(struct connection *c) {
 }
 
 int connection_write(struct connection *c, const void *bytes, size_t len) {
-  c->writes++;
+  c->writes += !c->has_gathered;
+  c->has_gathered = c->is_gathering;
   if (c->is_dead || c->is_closed)
     return CONNECTION_DEAD;
   buf_add(&c->kept, bytes, len);
@@ -161,6 +163,14 @@ int connection_write(struct connection *c, const void *bytes, size_t len) {
     return CONNECTION_SENT;
   c->owes_drain = true;
   return CONNECTION_BUFFERED;
+}
+
+void connection_gather(struct connection *c) {
+  c->is_gathering = true;
+}
+
+void connection_send_gathered(struct connection *c) {
+  c->is_gathering = c->has_gathered = false;
 }
 
 size_t connection_buffered_bytes(const struct connection *c) {

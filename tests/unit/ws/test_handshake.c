@@ -142,6 +142,12 @@ static void a_token_in_the_query_opens_a_session(void **state) {
   assert_null(strstr(answer, "Sec-WebSocket-Protocol"));
 }
 
+static void the_answer_and_the_first_message_are_one_write(void **state) {
+  struct site *s = *state;
+  assert_upgraded(s, get_with_token(s, "", ""));
+  assert_int_equal(fake_writes(s->c), 1);
+}
+
 static void a_token_in_authorization_opens_a_session(void **state) {
   struct site *s = *state;
   char header[2048];
@@ -400,6 +406,7 @@ static void keys_that_are_gone_end_their_sessions(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(a_token_in_the_query_opens_a_session),
+      TEST(the_answer_and_the_first_message_are_one_write),
       TEST(a_token_in_authorization_opens_a_session),
       TEST(a_token_in_the_subprotocols_is_never_echoed),
       TEST(other_subprotocols_are_not_answered),
