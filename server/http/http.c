@@ -176,13 +176,18 @@ static void expect_body(struct http_conn *conn) {
   say_continue(conn);
 }
 
-/* While it is answered the socket is not looked at: a client that has said all and shut down its
- * side (RFC 9112, section 9.6, does not forbid it) would be taken for one that has gone. */
+/* While it is answered, a client that has said all and shut down its side (RFC 9112, section 9.6,
+ * does not forbid it) is not to be taken for one that has gone. */
 static void hand_over(struct http_conn *conn) {
   set_state(conn, HTTP_ANSWERING);
   conn->server->handlers.on_request(conn->request, conn->server->user);
   if (conn->c != NULL && conn->state == HTTP_ANSWERING)
-    connection_pause(conn->c);
+    connection_outlive_eof(conn->c, true);
+}
+
+static void go_on_reading(struct connection *c) {
+  connection_outlive_eof(c, false);
+  connection_resume(c);
 }
 
 /* Feeds one request; returns how many bytes it took. */
@@ -244,7 +249,7 @@ static void feed_pending(struct http_conn *conn) {
     buf_finish(&bytes);
   }
   if (is_fed(conn) && conn->pending.len == 0 && conn->state < HTTP_ANSWERING)
-    connection_resume(conn->c);
+    go_on_reading(conn->c);
 }
 
 static void on_data(struct connection *c, const char *bytes, size_t len, void *user) {
@@ -369,7 +374,7 @@ struct connection *http_upgrade(struct http_request *r, const char *extra_header
   connection_set_handlers(c, handlers, user);
   leave(conn, loop);
   if (is_sent) {
-    connection_resume(c);
+    go_on_reading(c);
     if (pending.len > 0)
       handlers->on_data(c, pending.data, pending.len, user);
   } else {

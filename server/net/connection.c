@@ -7,8 +7,10 @@
 #include "server/net/connection.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,6 +43,7 @@ struct connection {
   bool is_paused; /* by the owner */
   bool is_heard;  /* bytes came, so a TLS handshake is over */
   bool is_held;   /* not read while bytes wait to be sent, see hold() */
+  bool outlives_eof;
   struct connection_peer peer;
 };
 
@@ -94,6 +97,19 @@ static void unlink_it(struct connection *c) {
     c->next->prev = c->prev;
 }
 
+/* NULL: it has closed fd. */
+static struct lws *give_to_lws(struct connection *c, int fd) {
+  bool tls = c->peer.is_tls;
+  lws_adopt_desc_t desc = {
+      .vh = tls ? c->loop->tls : c->loop->plain,
+      .type = tls ? LWS_ADOPT_SOCKET | LWS_ADOPT_ALLOW_SSL : LWS_ADOPT_SOCKET,
+      .fd = {.sockfd = fd},
+      .vh_prot_name = "raw",
+      .opaque = c,
+  };
+  return lws_adopt_descriptor_vhost_via_info(&desc);
+}
+
 int connection_adopt(struct loop *loop, int fd, bool tls,
                      const struct connection_handlers *handlers, void *user,
                      struct connection **out) {
@@ -107,14 +123,7 @@ int connection_adopt(struct loop *loop, int fd, bool tls,
   c->user = user;
   c->state = STATE_ADOPTING;
   find_peer(fd, tls, &c->peer);
-  lws_adopt_desc_t desc = {
-      .vh = tls ? loop->tls : loop->plain,
-      .type = tls ? LWS_ADOPT_SOCKET | LWS_ADOPT_ALLOW_SSL : LWS_ADOPT_SOCKET,
-      .fd = {.sockfd = fd},
-      .vh_prot_name = "raw",
-      .opaque = c,
-  };
-  c->wsi = lws_adopt_descriptor_vhost_via_info(&desc); /* on failure it has closed fd */
+  c->wsi = give_to_lws(c, fd);
   if (c->wsi == NULL || c->state != STATE_ADOPTING) {
     free(c);
     return CWS_ESYSTEM;
@@ -219,12 +228,44 @@ static void read_off(struct connection *c) {
   }
 }
 
+/* FIN, and no reset: a socket that is over hangs up. */
+static bool has_only_shut_down(int fd) {
+  char byte;
+  struct pollfd look = {.fd = fd, .events = POLLIN};
+  return poll(&look, 1, 0) == 1 && (look.revents & (POLLHUP | POLLERR)) == 0 &&
+         recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* libwebsockets ends a connection with the peer's FIN. Where an answer is still to come it goes on
+ * as another descriptor of the same socket, which is not read. */
+static bool outlive_eof(struct connection *c) {
+  int fd = lws_get_socket_fd(c->wsi);
+  if (!c->outlives_eof || c->state != STATE_OPEN || c->peer.is_tls ||
+      lws_partial_buffered(c->wsi) || !has_only_shut_down(fd))
+    return false;
+  fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0)
+    return false;
+  lws_set_opaque_user_data(c->wsi, NULL);
+  set_state(c, STATE_ADOPTING);
+  struct lws *wsi = give_to_lws(c, fd);
+  if (wsi == NULL || c->state != STATE_ADOPTING)
+    return false;
+  c->wsi = wsi;
+  set_state(c, STATE_OPEN);
+  c->is_paused = true;
+  lws_rx_flow_control(c->wsi, 0);
+  lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
+  return true;
+}
+
 static void on_closed(struct connection *c) {
   if (c->state == STATE_ADOPTING) {
-    c->state =
-        STATE_DEAD; /* connection_adopt, which has no wsi yet, sees it and tells its caller */
+    c->state = STATE_DEAD; /* who adopts, and has no wsi yet, sees it */
     return;
   }
+  if (outlive_eof(c))
+    return;
   read_off(c);
   c->wsi = NULL;
   c->state = STATE_DEAD;
@@ -329,6 +370,12 @@ void connection_resume(struct connection *c) {
   c->is_paused = false;
   if (!c->is_held)
     lws_rx_flow_control(c->wsi, 1);
+}
+
+void connection_outlive_eof(struct connection *c, bool on) {
+  c->outlives_eof = on;
+  if (c->peer.is_tls && on)
+    connection_pause(c);
 }
 
 const struct connection_peer *connection_peer(const struct connection *c) {

@@ -61,6 +61,9 @@ void connection_abort(struct connection *c);
 /* Stops and starts reading the socket, so that the peer waits. */
 void connection_pause(struct connection *c);
 void connection_resume(struct connection *c);
+/* While on, a peer that shuts down its side does not end it, and is not read any more until
+ * connection_resume. It costs nothing where no peer does; with TLS it pauses. */
+void connection_outlive_eof(struct connection *c, bool on);
 
 const struct connection_peer *connection_peer(const struct connection *c);
 struct loop *connection_loop(const struct connection *c);

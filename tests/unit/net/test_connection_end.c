@@ -73,6 +73,42 @@ static void writing_to_a_peer_that_is_gone_is_dead_and_on_close_follows(void **s
   WAIT_FOR(&s->rig, s->near.closes == 1);
 }
 
+static void it_outlives_a_peer_that_only_shut_down_its_side_where_told_so(void **state) {
+  struct site *s = *state;
+  connection_outlive_eof(s->near.c, true);
+  far_send(&s->far, &s->rig, "a question", 10);
+  far_finish(&s->far);
+  settle(&s->rig);
+  assert_true(near_has(&s->near, "a question"));
+  assert_int_equal(s->near.closes, 0);
+  assert_int_equal(connection_write(s->near.c, "the answer", 10), CONNECTION_SENT);
+  WAIT_FOR(&s->rig, far_has_text(&s->far, "the answer"));
+  connection_outlive_eof(s->near.c, false);
+  connection_resume(s->near.c);
+  WAIT_FOR(&s->rig, s->near.closes == 1);
+}
+
+static void what_outlived_its_peers_side_is_closed_like_any_other(void **state) {
+  struct site *s = *state;
+  char *bytes = zeros();
+  connection_outlive_eof(s->near.c, true);
+  far_finish(&s->far);
+  settle(&s->rig);
+  assert_int_equal(connection_write(s->near.c, bytes, BULK), CONNECTION_BUFFERED);
+  free(bytes);
+  connection_close(s->near.c, LINGER);
+  WAIT_FOR(&s->rig, far_has_ended(&s->far));
+  assert_int_equal(s->far.in.len, BULK);
+  WAIT_FOR(&s->rig, s->near.closes == 1);
+}
+
+static void it_does_not_outlive_a_reset(void **state) {
+  struct site *s = *state;
+  connection_outlive_eof(s->near.c, true);
+  far_reset(&s->far);
+  WAIT_FOR(&s->rig, s->near.closes == 1);
+}
+
 /* ---- the near end begins: gracefully ---- */
 
 static void close_sends_fin_and_waits_for_the_peer(void **state) {
@@ -303,6 +339,9 @@ int main(void) {
       TEST(a_peer_that_resets_ends_it),
       TEST(a_reset_with_bytes_waiting_ends_it),
       TEST(writing_to_a_peer_that_is_gone_is_dead_and_on_close_follows),
+      TEST(it_outlives_a_peer_that_only_shut_down_its_side_where_told_so),
+      TEST(what_outlived_its_peers_side_is_closed_like_any_other),
+      TEST(it_does_not_outlive_a_reset),
       TEST(close_sends_fin_and_waits_for_the_peer),
       TEST(close_sends_everything_before_the_fin),
       TEST(what_the_peer_sends_after_close_is_thrown_away_not_reset),
