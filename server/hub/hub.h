@@ -157,6 +157,9 @@ int64_t stream_tail_copy(struct stream *s, const char *epoch, int64_t after, siz
 int64_t stream_tail_deflate(struct stream *s, int worker, const char *epoch, int64_t after,
                             size_t max_bytes, struct buf *out);
 
+/* Whether what follows `after` has to be read from the store, as stream_tail_copy would find. */
+bool stream_is_before_tail(struct stream *s, const char *epoch, int64_t after);
+
 /* Frames from the store, asynchronously. */
 struct hub_page {
   void (*done)(struct hub_page *page); /* on the worker's loop */

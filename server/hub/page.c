@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_EVENTS = 4096 };
+enum { PAGE_EVENTS = 1024 }; /* small ones are mostly what is around them */
 
 struct hub_page_state {
   struct mail mail;
@@ -54,26 +54,10 @@ static int append_frames(struct hub_page *page, const struct store_page *events)
 }
 
 /*
- * The store names streams by request_id alone, and what is read may be of a stream that began
- * since. So the epoch is compared after the read: if it is still the one of before, it was all
- * along, as none ever comes back.
- */
-static int check_epoch(struct hub_page_state *st, bool *is_other) {
-  struct store_info info = {0};
-  struct cws_error reason = {0};
-  int code = store_info(st->stream->hub->store, st->stream->request_id, &info, &reason);
-  *is_other =
-      code == CWS_EUNKNOWNREQUEST || (code == 0 && strcmp(info.epoch, st->page->epoch) != 0);
-  store_info_finish(&info);
-  if (code == 0 || *is_other)
-    return 0;
-  return err_set(&st->page->error, code, "%s", reason.message);
-}
-
-/*
- * `to`: not beyond what the stream has shown, so that a reader and the tail agree on what is the
- * newest. A stream that was removed just now gives an empty page; the writer's thread is about to
- * tell its watchers.
+ * The store names streams by request_id alone: what was read may be of one that began since, and
+ * then it is of no use. `to`: not beyond what the stream has shown, so that a reader and the tail
+ * agree on what is the newest. A stream that was removed just now gives an empty page; the writer's
+ * thread is about to tell its watchers.
  */
 static int read_frames(struct hub_page_state *st, int64_t to) {
   struct hub_page *page = st->page;
@@ -82,14 +66,12 @@ static int read_frames(struct hub_page_state *st, int64_t to) {
       .after = page->after, .to = to, .max_events = PAGE_EVENTS, .max_bytes = page->max_bytes};
   struct store_page *events = NULL;
   struct cws_error reason = {0};
-  bool is_other = false;
   int code = store_read(hub->store, st->stream->request_id, &range, &events, &reason);
   if (code == CWS_EUNKNOWNREQUEST)
     return 0;
   if (code)
     return err_set(&page->error, code, "%s", reason.message);
-  code = check_epoch(st, &is_other);
-  if (code == 0 && !is_other)
+  if (strcmp(events->epoch, page->epoch) == 0)
     code = append_frames(page, events);
   store_page_free(events);
   atomic_fetch_add_explicit(&hub->delivered_bytes, (int64_t)page->frames.len, memory_order_relaxed);

@@ -277,6 +277,14 @@ int64_t stream_tail_deflate(struct stream *s, int worker, const char *epoch, int
   return out->failed ? -1 : after + (int64_t)n;
 }
 
+bool stream_is_before_tail(struct stream *s, const char *epoch, int64_t after) {
+  pthread_mutex_lock(&s->lock);
+  bool is_before = strcmp(s->epoch, epoch) == 0 && s->state != STREAM_GONE && after < s->last_id &&
+                   !tail_follows(&s->tail, after);
+  pthread_mutex_unlock(&s->lock);
+  return is_before;
+}
+
 int64_t stream_tail_copy(struct stream *s, const char *epoch, int64_t after, size_t max_bytes,
                          struct buf *out) {
   int64_t last = -1;

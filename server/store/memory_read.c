@@ -94,11 +94,15 @@ int memory_read(struct store_engine *base, const char *request_id, const struct 
     return code;
   struct page_builder b;
   bool more;
+  char epoch[CWS_EPOCH_MAX + 1];
   page_builder_init(&b, range);
   code = fill_page(st, range, &b, &more);
+  memcpy(epoch, st->epoch, sizeof(epoch));
   unlock(base);
   if (code == 0)
     code = page_builder_take(&b, more, out);
+  if (code == 0)
+    memcpy((*out)->epoch, epoch, sizeof(epoch));
   page_builder_finish(&b);
   return code == 0 ? 0 : err_set(err, code, NULL);
 }

@@ -215,6 +215,8 @@ int sqlite_read(struct store_engine *base, const char *request_id, const struct 
   sqlite_pool_give(sqlite_engine_of(base), c);
   if (code == 0 && page_builder_take(&r.page, r.more, out) != 0)
     code = err_set(err, CWS_ENOMEM, NULL);
+  if (code == 0)
+    memcpy((*out)->epoch, row.epoch, sizeof(row.epoch));
   page_builder_finish(&r.page);
   return code;
 }

@@ -114,7 +114,8 @@ void store_info_finish(struct store_info *info);
 struct store_page {
   struct cws_event *events;
   size_t count;
-  bool more; /* stopped by a limit, not by the end */
+  bool more;                     /* stopped by a limit, not by the end */
+  char epoch[CWS_EPOCH_MAX + 1]; /* the stream's that they are of */
 };
 void store_page_free(struct store_page *page); /* NULL is fine */
 

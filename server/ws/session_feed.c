@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITE_BYTES (64 * 1024) /* of one write from the tail, and of one page */
+#define WRITE_BYTES (64 * 1024) /* of one write from the tail */
+#define PAGE_BYTES                                                                                 \
+  (96 * 1024) /* of data; one page is on its way to the socket while the next is read */
 #define BATCH_BYTES_MAX                                                                            \
   (256 * 1024) /* a longer batch goes in pieces, so that a slow socket keeps little */
 
@@ -119,7 +121,7 @@ static void read_page(struct session *s) {
   page->done = on_page;
   page->user = s;
   page->after = s->feed.view.delivered_id;
-  page->max_bytes = WRITE_BYTES;
+  page->max_bytes = PAGE_BYTES;
   page->is_deflated = s->feed.watch.takes_deflated;
   if (hub_read_page(s->hub, loop_index(s->loop), s->stream, page) != 0) {
     page_free(page);
@@ -137,7 +139,9 @@ static void write_page(struct session *s, struct buf *out, struct hub_page *page
     return;
   count_delivered(s, page->last_id, page->frames.len);
   advance(s, page->last_id);
-  if (!session_write(s, page->frames.data, page->frames.len))
+  if (stream_is_before_tail(s->stream, s->feed.epoch, page->last_id))
+    read_page(s); /* the next one, while this one is written */
+  if (s->state != SESSION_OPEN || !session_write(s, page->frames.data, page->frames.len))
     return;
   put_replay_complete_once(s, out);
   pump(s, out);
@@ -168,20 +172,36 @@ static void take_page(struct session *s, struct buf *out, struct hub_page *page)
     write_page(s, out, page);
 }
 
+static void drop_page(struct session *s) {
+  if (s->feed.is_page_read)
+    page_free(s->feed.page);
+  s->feed.page = NULL;
+  s->feed.is_page_read = s->feed.is_page_stale = false;
+}
+
 /* A page is stale when the session has started elsewhere since it was asked for; check may find
  * that, too. */
-static void on_page(struct hub_page *page) {
-  struct session *s = page->user;
-  struct buf *out = session_out(s);
-  bool goes_on = s->state == SESSION_OPEN && check(s, out);
+static void use_page(struct session *s, struct buf *out) {
+  struct hub_page *page = s->feed.page;
+  bool goes_on = check(s, out);
   bool is_stale = s->feed.is_page_stale || strcmp(page->epoch, s->feed.epoch) != 0;
   s->feed.page = NULL;
-  s->feed.is_page_stale = false;
+  s->feed.is_page_read = s->feed.is_page_stale = false;
   if (goes_on && is_stale)
     pump(s, out);
   else if (goes_on)
     take_page(s, out, page);
   page_free(page);
+}
+
+/* It waits where the socket still has the one before it. */
+static void on_page(struct hub_page *page) {
+  struct session *s = page->user;
+  s->feed.is_page_read = true;
+  if (s->state != SESSION_OPEN)
+    drop_page(s);
+  else if (!s->feed.is_blocked)
+    use_page(s, session_out(s));
   session_settle(s);
 }
 
@@ -257,7 +277,9 @@ static void on_wake(struct stream_watch *watch, const struct stream_batch *batch
 void session_feed_drained(struct session *s) {
   s->feed.is_blocked = false;
   session_update_reading(s);
-  if (s->feed.is_attached)
+  if (s->feed.is_page_read)
+    use_page(s, session_out(s));
+  else if (s->feed.is_attached)
     pump(s, session_out(s));
 }
 
@@ -307,6 +329,8 @@ void session_feed_end(struct session *s) {
   if (!s->feed.is_attached)
     return;
   s->feed.is_attached = false;
+  if (s->feed.is_page_read)
+    drop_page(s);
   stream_detach(&s->feed.watch);
 }
 

@@ -41,6 +41,7 @@ struct session_feed {
   int64_t ackable_id;    /* the newest id that may be acknowledged */
   int64_t ack_floor;     /* acks up to here say nothing new */
   struct hub_page *page; /* being read, or NULL */
+  bool is_page_read;     /* it is, and waits for the socket */
   bool is_page_stale;    /* it was asked for before a restart: its events are not wanted */
 };
 

@@ -133,6 +133,51 @@ static void a_stopped_reader_costs_a_position_and_disturbs_nobody(void **state) 
   peer_free(quick);
 }
 
+static void the_next_page_is_read_while_one_is_on_its_way_and_waits(void **state) {
+  (void)state;
+  struct world *w = world_new(&(struct world_options){.tail_events = 16});
+  world_publish(w, "r", 2000, 500, NULL);
+  struct peer *p = peer(w, (struct peer_options){.room = 1000});
+  world_settle(w);
+  assert_int_equal(w->metrics.pages_read, 2); /* and no more, however long it takes */
+  fake_set_room(p->c, SIZE_MAX);
+  peer_expect_replay(p, 0, 2000);
+  peer_expect_silence(p);
+  assert_true(fake_buffered_peak(p->c) < 256 * 1024);
+  peer_free(p);
+  world_free(w);
+}
+
+static void a_page_that_waits_is_dropped_with_its_session(void **state) {
+  (void)state;
+  struct world *w = world_new(&(struct world_options){.tail_events = 16});
+  world_publish(w, "r", 2000, 500, NULL);
+  struct peer *p = peer(w, (struct peer_options){.room = 1000});
+  world_settle(w);
+  assert_int_equal(w->metrics.pages_read, 2);
+  peer_free(p);
+  world_free(w);
+}
+
+static void a_page_that_waits_is_not_used_after_a_restart(void **state) {
+  (void)state;
+  struct world *w = world_new(&(struct world_options){.tail_events = 16});
+  world_publish(w, "r", 2000, 500, NULL);
+  struct peer *p = peer(w, (struct peer_options){.room = 1000});
+  world_settle(w);
+  peer_say(p, "{\"type\":\"reconnect\",\"last_message_id\":1990}");
+  world_settle(w);
+  fake_set_room(p->c, SIZE_MAX);
+  peer_next(p, "connection_established");
+  int64_t id = 1;
+  for (json_t *m = peer_any(p); message_id_of(m) == id; m = peer_any(p))
+    id++;
+  assert_in_range(id, 2, 1000);      /* the first page was on its way */
+  peer_expect_events(p, 1992, 2000); /* 1991 was the last looked at */
+  peer_free(p);
+  world_free(w);
+}
+
 static void replay_meets_live_without_a_hole_or_a_duplicate(void **state) {
   (void)state;
   struct world *w = world_new(&(struct world_options){.tail_events = 64});
@@ -244,6 +289,9 @@ int main(void) {
       cmocka_unit_test(a_long_backlog_is_read_from_the_store_in_pages),
       cmocka_unit_test(a_slow_reader_gets_everything_once_in_order),
       TEST(a_stopped_reader_costs_a_position_and_disturbs_nobody),
+      cmocka_unit_test(the_next_page_is_read_while_one_is_on_its_way_and_waits),
+      cmocka_unit_test(a_page_that_waits_is_dropped_with_its_session),
+      cmocka_unit_test(a_page_that_waits_is_not_used_after_a_restart),
       cmocka_unit_test(replay_meets_live_without_a_hole_or_a_duplicate),
       cmocka_unit_test(retention_under_a_sessions_feet_is_told_exactly),
       TEST(a_stream_that_began_anew_is_told_as_a_gap),
