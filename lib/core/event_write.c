@@ -6,27 +6,31 @@
 
 #include "lib/core/event.h"
 
-static void add_string_member(struct buf *b, const char *name, const char *value) {
-  buf_add_char(b, '"');
-  buf_add_str(b, name);
-  buf_add_str(b, "\":");
-  buf_add_json_str(b, value, strlen(value));
-  buf_add_char(b, ',');
+#define ENVELOPE_BYTES 128 /* names, quotes and the id: room for most, at once */
+
+/* `name` with all that stands around it. */
+static void add_string_member(struct buf *b, const char *name, size_t name_len, const char *value,
+                              size_t len) {
+  buf_add(b, name, name_len);
+  buf_add_json_str(b, value, len);
 }
 
+#define NAME(text) (text), (sizeof(text) - 1)
+
 void event_append(struct buf *b, const struct cws_event *event, bool with_event_id) {
-  buf_add_char(b, '{');
-  add_string_member(b, "type", event->type);
+  size_t type_len = strlen(event->type);
+  size_t timestamp_len = event->timestamp != NULL ? strlen(event->timestamp) : 0;
+  buf_reserve(b, ENVELOPE_BYTES + type_len + timestamp_len + event->data_len);
+  add_string_member(b, NAME("{\"type\":"), event->type, type_len);
   if (event->timestamp != NULL)
-    add_string_member(b, "timestamp", event->timestamp);
+    add_string_member(b, NAME(",\"timestamp\":"), event->timestamp, timestamp_len);
   if (event->message_id != 0) {
-    buf_add_str(b, "\"message_id\":");
+    buf_add(b, NAME(",\"message_id\":"));
     buf_add_i64(b, event->message_id);
-    buf_add_char(b, ',');
   }
   if (with_event_id && event->event_id != NULL)
-    add_string_member(b, "event_id", event->event_id);
-  buf_add_str(b, "\"data\":");
+    add_string_member(b, NAME(",\"event_id\":"), event->event_id, strlen(event->event_id));
+  buf_add(b, NAME(",\"data\":"));
   buf_add(b, event->data, event->data_len);
   buf_add_char(b, '}');
 }

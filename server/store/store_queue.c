@@ -79,9 +79,10 @@ int store_queue_append(struct store_queue *q, struct store_append *append) {
     q->appends_end = &append->next;
     q->events += (int64_t)append->count;
     q->bytes += append->bytes;
-    pthread_cond_signal(&q->work);
   }
   pthread_mutex_unlock(&q->lock);
+  if (takes) /* not under the lock: the writer would wake only to wait for it */
+    pthread_cond_signal(&q->work);
   return takes ? 0 : CWS_EBUSY;
 }
 
