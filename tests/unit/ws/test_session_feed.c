@@ -103,7 +103,7 @@ static void a_slow_reader_gets_everything_once_in_order(void **state) {
   fake_set_room(p->c, 1000);
   world_publish(w, "r", 3000, 300, NULL);
   world_settle(w);
-  assert_true(connection_buffered_bytes(p->c) > 0);
+  WAIT_FOR(w, connection_buffered_bytes(p->c) > 0);
   world_publish(w, "r", 100, 300, NULL);
   read_slowly(p, 3000, 1, 2000);
   fake_set_room(p->c, SIZE_MAX);
@@ -138,6 +138,7 @@ static void the_next_page_is_read_while_one_is_on_its_way_and_waits(void **state
   struct world *w = world_new(&(struct world_options){.tail_events = 16});
   world_publish(w, "r", 2000, 500, NULL);
   struct peer *p = peer(w, (struct peer_options){.room = 1000});
+  WAIT_FOR(w, w->metrics.pages_read == 2);
   world_settle(w);
   assert_int_equal(w->metrics.pages_read, 2); /* and no more, however long it takes */
   fake_set_room(p->c, SIZE_MAX);
@@ -153,6 +154,7 @@ static void a_page_that_waits_is_dropped_with_its_session(void **state) {
   struct world *w = world_new(&(struct world_options){.tail_events = 16});
   world_publish(w, "r", 2000, 500, NULL);
   struct peer *p = peer(w, (struct peer_options){.room = 1000});
+  WAIT_FOR(w, w->metrics.pages_read == 2);
   world_settle(w);
   assert_int_equal(w->metrics.pages_read, 2);
   peer_free(p);
@@ -164,6 +166,7 @@ static void a_page_that_waits_is_not_used_after_a_restart(void **state) {
   struct world *w = world_new(&(struct world_options){.tail_events = 16});
   world_publish(w, "r", 2000, 500, NULL);
   struct peer *p = peer(w, (struct peer_options){.room = 1000});
+  WAIT_FOR(w, w->metrics.pages_read == 2);
   world_settle(w);
   peer_say(p, "{\"type\":\"reconnect\",\"last_message_id\":1990}");
   world_settle(w);
