@@ -144,7 +144,7 @@ int sqlite_conn_open(struct sqlite_conn *c, const char *path, enum sqlite_conn_k
     rc = sqlite3_extended_result_codes(c->db, 1);
   if (rc == SQLITE_OK)
     rc = sqlite3_busy_timeout(c->db, CONN_BUSY_MS);
-  if (rc == SQLITE_OK && kind == SQLITE_CONN_WRITER)
+  if (rc == SQLITE_OK) /* only the writer carries the log over, once all is well */
     rc = sqlite_conn_checkpoint_on_close(c, false);
   int code = rc == SQLITE_OK ? 0 : sqlite_fail(c, rc, err);
   if (code == 0 && kind == SQLITE_CONN_READER)

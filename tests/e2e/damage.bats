@@ -3,13 +3,19 @@
 
 load ../cli/common
 
+# leaf_of TABLE N: the page of its n-th leaf, from 0.
+leaf_of() {
+  sqlite3 "$dir/hub.db" "SELECT pageno FROM dbstat WHERE name='$1' AND pagetype='leaf' ORDER BY path LIMIT 1 OFFSET $2"
+}
+
 # A store of 400 events whose hub was killed, so that a log lies beside the file.
 killed_store() {
   start_hub
   make_events 400 | councilws publish run --file - >/dev/null
   stop_hub
-  index_page=$(sqlite3 "$dir/hub.db" \
-    "SELECT pageno FROM dbstat WHERE name='events_by_stream' AND pagetype='leaf' ORDER BY path LIMIT 1")
+  index_page=$(leaf_of events_by_stream 0)
+  events_page=$(leaf_of events 3)
+  positions_page=$(leaf_of positions 0)
   start_hub
   councilws publish run last n=1 >/dev/null
   stop_hub -KILL
@@ -70,14 +76,29 @@ overwrite() {
   expect_refused
 }
 
-@test "what docs/reliability.md says rescues all that is readable, and a hub goes on with it" {
+@test "--check-store finds a damaged page that no event lies on, and changes nothing" {
   killed_store
-  overwrite $((4096 * (index_page - 1))) 4096
-  expect_refused
+  overwrite $((4096 * (positions_page - 1))) 4096
+  before=$(sums)
+  run3 councilws serve --check-store --store "sqlite:$dir/hub.db"
+  assert_status 65
+  assert_err_has "damaged"
+  [ "$(sums)" = "$before" ] || fail "the files were changed"
+}
+
+# What docs/reliability.md says, word for word.
+rescue() {
   awk '/^<!-- rescue -->/ { on = 1 } on && /^```$/ { exit } on && !/^(<!--|```)/ { print }' \
     "$ROOT/docs/reliability.md" >"$dir/rescue.sh"
   [ -s "$dir/rescue.sh" ] || fail "no rescue in docs/reliability.md"
   (cd "$dir" && bash -eu rescue.sh) || fail "the rescue failed"
+}
+
+@test "the rescue of docs/reliability.md keeps all events where only an index is damaged" {
+  killed_store
+  overwrite $((4096 * (index_page - 1))) 4096
+  expect_refused
+  rescue
   start_hub
   run3 councilws replay run -o json
   assert_status 0
@@ -85,4 +106,20 @@ overwrite() {
   run3 councilws publish run next n=2
   assert_status 0
   assert_out 402
+}
+
+@test "where events are damaged it keeps the others; those that are gone are named, never skipped" {
+  killed_store
+  overwrite $((4096 * (events_page - 1))) 4096
+  expect_refused
+  rescue
+  kept=$(sqlite3 "$dir/hub.db" 'SELECT count(*) FROM events')
+  [ "$kept" -gt 20 ] && [ "$kept" -lt 401 ] || fail "$kept events"
+  start_hub
+  run3 councilws replay run -o json
+  [ "$status" -ne 0 ] || fail "read as if it were whole"
+  assert_err_has "missing"
+  run3 councilws replay run -o json --to 10
+  assert_status 0
+  [ "$(wc -l <"$dir/out")" -eq 10 ] || fail "the first ten"
 }
