@@ -91,6 +91,7 @@ int __wrap_store_info(struct store *s, const char *request_id, struct store_info
 
 int __wrap_store_read(struct store *s, const char *request_id, const struct store_range *range,
                       struct store_page **out, struct cws_error *err) {
+  pass(GATE_BEFORE_READ);
   int code = __real_store_read(s, request_id, range, out, err);
   pass(GATE_READ);
   return code;

@@ -6,9 +6,9 @@
 #ifndef CWS_TEST_HUB_STORE_GATE_H
 #define CWS_TEST_HUB_STORE_GATE_H
 
-enum gate_place { GATE_INFO, GATE_READ, GATE_POSITION, GATE_PLACES };
+enum gate_place { GATE_INFO, GATE_BEFORE_READ, GATE_READ, GATE_POSITION, GATE_PLACES };
 
-/* The next read of that kind stops once it has its result. */
+/* The next read of that kind stops once it has its result; at GATE_BEFORE_READ, before. */
 void gate_arm(enum gate_place place);
 void gate_wait(enum gate_place place); /* until a thread stands there */
 void gate_open(enum gate_place place); /* it goes on */

@@ -295,24 +295,41 @@ static void on_page(struct hub_page *page) {
   *(bool *)page->user = true;
 }
 
-static void a_page_of_what_began_anew_meanwhile_is_not_given(void **state) {
-  (void)state;
+/* The request expires and begins anew while a page of it is being read, held at `place`. */
+static void read_page_around_a_new_beginning(enum gate_place place, struct hub_page *page) {
   bool is_done = false;
-  struct hub_page page = {.done = on_page, .user = &is_done, .after = 2, .max_bytes = 1000};
+  *page = (struct hub_page){.done = on_page, .user = &is_done, .after = 2, .max_bytes = 1000};
   store_events(5);
   open_begin(&f, 0, "r", NULL, &o);
   finish_open();
-  gate_arm(GATE_READ);
-  assert_int_equal(hub_read_page(f.hub, 0, o.stream, &page), 0);
-  gate_wait(GATE_READ);
+  gate_arm(place);
+  assert_int_equal(hub_read_page(f.hub, 0, o.stream, page), 0);
+  gate_wait(place);
   fixture_advance(&f, 2000000);
   assert_int_equal(store_sweep(hub_store(f.hub)), 0);
   store_events(5);
-  gate_open(GATE_READ);
+  gate_open(place);
   fixture_pump_until(&f, 0, &is_done);
-  assert_int_equal(page.code, 0);
+  assert_int_equal(page->code, 0);
+}
+
+static void a_page_of_what_began_anew_meanwhile_is_not_given(void **state) {
+  (void)state;
+  struct hub_page page;
+  read_page_around_a_new_beginning(GATE_BEFORE_READ, &page);
   assert_int_equal(page.last_id, 2);
   assert_int_equal(page.frames.len, 0);
+  buf_finish(&page.frames);
+}
+
+static void a_page_says_which_epoch_it_is_of(void **state) {
+  (void)state;
+  struct hub_page page;
+  struct stream_info info;
+  read_page_around_a_new_beginning(GATE_READ, &page);
+  stream_info(o.stream, &info);
+  assert_int_equal(page.last_id, 5); /* of what was there before */
+  assert_string_not_equal(page.epoch, info.epoch);
   buf_finish(&page.frames);
 }
 
@@ -385,6 +402,7 @@ int main(void) {
       test(a_position_read_before_a_delete_is_not_taken_over),
       test(a_position_read_before_expiry_is_not_taken_over),
       test(a_page_of_what_began_anew_meanwhile_is_not_given),
+      test(a_page_says_which_epoch_it_is_of),
       test(all_who_wait_share_one_load),
       test(a_load_that_fails_is_told_and_tried_anew),
       test(a_query_that_cannot_read_says_so),
