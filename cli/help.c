@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/formats.h"
 #include "cli/out.h"
 #include "cli/talk.h"
 
@@ -111,23 +112,33 @@ void help_overview(void) {
 
 static int run_help(const struct options *o) {
   const char *name = options_arg(o, 0);
-  if (name == NULL) {
-    help_overview();
-    return out_flush();
-  }
-  const struct command *c = command_find(name);
-  if (c == NULL) {
+  const struct command *c = name != NULL ? command_find(name) : NULL;
+  if (name != NULL && c == NULL) {
     talk_error("no such command '%s'; 'councilws help' lists them", name);
     return EXIT_USAGE;
   }
-  help_command(c);
+  const char *format = options_string(o, "format");
+  if (strcmp(format, "text") != 0)
+    formats_print(format, c);
+  else if (c != NULL)
+    help_command(c);
+  else
+    help_overview();
   return out_flush();
 }
+
+static const struct option_spec OPTIONS[] = {
+    {"format", 0, OPTION_CHOICE, "FORMAT", "text", FORMATS, false,
+     "the same tables for other readers: a man page, the completions of a shell, a configuration "
+     "file with every setting, the list of settings, the names of the commands"},
+    {0},
+};
 
 const struct command COMMAND_HELP = {
     .name = "help",
     .usage = "[COMMAND]",
     .summary = "explains the commands",
+    .options = OPTIONS,
     .max_args = 1,
     .run = run_help,
 };

@@ -42,8 +42,8 @@ const struct option_spec OPTIONS_CLIENT[] = {
     {0},
 };
 
-static const struct option_spec *const *tables_of(const struct command *command,
-                                                  const struct option_spec *tables[4]) {
+const struct option_spec *const *options_tables(const struct command *command,
+                                                const struct option_spec *tables[4]) {
   size_t n = 0;
   if (command->options != NULL)
     tables[n++] = command->options;
@@ -65,7 +65,7 @@ static size_t count_specs(const struct option_spec *const *tables) {
 
 static struct options *options_new(const struct command *command) {
   const struct option_spec *tables[4];
-  tables_of(command, tables);
+  options_tables(command, tables);
   struct options *o = calloc(1, sizeof *o);
   if (o == NULL)
     return NULL;

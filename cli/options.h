@@ -62,4 +62,8 @@ extern const struct option_spec OPTIONS_COMMON[];
 /* Those of every command that talks to a hub. */
 extern const struct option_spec OPTIONS_CLIENT[];
 
+/* The tables of a command, its own first; written to tables, NULL behind them, and returned. */
+const struct option_spec *const *options_tables(const struct command *command,
+                                                const struct option_spec *tables[4]);
+
 #endif

@@ -36,5 +36,7 @@ int option_value_add(struct option_value *v, const char *text, enum option_sourc
 /* Fills in from COUNCILWS_* variables and then from the configuration file what was not given.
  * Returns an exit code. */
 int settings_apply(struct options *o);
+/* The variable of an option: COUNCILWS_LOG_LEVEL of log-level. */
+void settings_variable(const char *option, char *out, size_t size);
 
 #endif

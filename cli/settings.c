@@ -17,7 +17,7 @@
 
 /* ---- environment ---- */
 
-static void variable_name(const char *option, char *out, size_t size) {
+void settings_variable(const char *option, char *out, size_t size) {
   size_t n = (size_t)snprintf(out, size, "COUNCILWS_");
   for (; *option != '\0' && n + 1 < size; option++)
     out[n++] = *option == '-' ? '_' : (char)toupper((unsigned char)*option);
@@ -37,7 +37,7 @@ static int add_list(struct option_value *v, char *text, enum option_source sourc
 
 static int apply_variable(struct option_value *v) {
   char name[80];
-  variable_name(v->spec->name, name, sizeof name);
+  settings_variable(v->spec->name, name, sizeof name);
   const char *text = getenv(name);
   if (text == NULL || text[0] == '\0')
     return 0;
