@@ -56,7 +56,7 @@ static void man_head(const char *name, int section, const char *summary) {
   out_printf(".Dd %s\n.Dt ", DATE);
   for (const char *c = name; *c != '\0'; c++)
     out_printf("%c", toupper((unsigned char)*c));
-  out_printf(" %d\n.Os councilws\n.Sh NAME\n.Nm %s\n.Nd ", section, name);
+  out_printf(" %d\n.Os\n.Sh NAME\n.Nm %s\n.Nd ", section, name);
   out_printf("%s\n", summary);
 }
 
@@ -66,8 +66,10 @@ static void synopsis_word(const char *word, size_t len) {
   size_t dots = len > 3 && strncmp(word + len - 3, "...", 3) == 0 ? 3 : 0;
   if (word[0] == '-' && len > 2)
     out_printf(".Fl %.*s\n", (int)len - 1, word + 1);
-  else if (word[0] == '|' || word[0] == '-')
-    out_printf(".No %s%.*s\n", word[0] == '-' ? "\\-\\-" : "", word[0] == '-' ? 0 : (int)len, word);
+  else if (word[0] == '-')
+    out_printf(".No \\-\\-\n");
+  else if (word[0] == '|')
+    out_printf(".No \\(ba\n");
   else
     out_printf(".Ar %.*s%s\n", (int)(len - dots), word, dots > 0 ? " ..." : "");
 }

@@ -25,7 +25,7 @@ offers_bash() {
 
 # In a terminal of zsh's own: Tab lists what there is, each on a line, between two marks.
 offers_zsh() {
-  zsh -f "$ROOT/tests/cli/complete.zsh" "$COMPLETIONS" "$1" | sort
+  zsh -f "$ROOT/tests/cli/complete.zsh" "$COMPLETIONS" "$1" "$BATS_FILE_TMPDIR/zsh" | sort
 }
 
 offers_fish() {

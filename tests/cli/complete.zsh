@@ -1,12 +1,12 @@
-# complete.zsh FOLDER LINE: what zsh's completion offers at the end of LINE, one a line. A zsh in a terminal of its own (zpty) completes; what it would
-# add is caught where every offer passes, in compadd.
+# complete.zsh FOLDER LINE DUMP: what zsh's completion offers at the end of LINE, one a line. A zsh in a terminal of its own (zpty) completes; what it would
+# add is caught where every offer passes, in compadd. DUMP keeps what compinit found, for the next call.
 zmodload zsh/zpty || exit 1
 worker() {
   PROMPT= RPROMPT= PS2=
   unsetopt beep
   autoload -Uz compinit
   fpath=($1 $fpath)
-  compinit -u -D
+  compinit -u -C -d $2
   zstyle ':completion:*' list-prompt ''
   compadd() {
     # Only lists words (and not into an array for somebody's own use).
@@ -30,7 +30,7 @@ worker() {
   print -r -- "ready-for-line"
 }
 zpty z "TERM=dumb zsh -f -i"
-zpty -w z "$(functions worker); worker $1"
+zpty -w z "$(functions worker); worker $1 $3"
 read_until() {
   local line all=
   while zpty -r z line; do

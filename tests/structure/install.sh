@@ -39,3 +39,11 @@ LD_LIBRARY_PATH=$lib "$dir/usr/bin/councilws" --version
 # The systemd units; the service starts the command that was configured.
 grep -q '^ExecStart=/.*/bin/councilws serve$' "$dir/usr/lib/systemd/system/councilws.service"
 test -f "$dir/usr/lib/systemd/system/councilws.socket"
+
+# Manuals and completions.
+share=$dir/usr/share
+for file in man/man1/councilws.1 man/man1/councilws-watch.1 man/man3/libcouncilws.3 man/man3/cws_follow_start.3 man/man5/councilws-config.5 \
+  man/man7/councilws-protocol.7 bash-completion/completions/councilws fish/vendor_completions.d/councilws.fish; do
+  test -s "$share/$file" || { echo "not installed: $file" >&2; exit 1; }
+done
+find "$share/zsh" -name _councilws | grep -q .
