@@ -17,7 +17,7 @@ struct command {
 
 extern const struct command COMMAND_SERVE, COMMAND_PUBLISH, COMMAND_WATCH, COMMAND_STATUS,
     COMMAND_REPLAY, COMMAND_RUN, COMMAND_LIST, COMMAND_DELETE, COMMAND_TOKEN, COMMAND_DOCTOR,
-    COMMAND_BACKUP, COMMAND_HELP;
+    COMMAND_BACKUP, COMMAND_SHELL, COMMAND_HELP;
 
 /* All of them, NULL-terminated, in the order of help. */
 extern const struct command *const COMMANDS[];

@@ -129,7 +129,8 @@ static void command_page(const struct command *c) {
   snprintf(name, sizeof name, "councilws-%s", c->name);
   man_head(name, 1, c->summary);
   synopsis(c);
-  out_printf(".Sh DESCRIPTION\n.Nm\n%s.\n", c->summary);
+  out_printf(".Sh DESCRIPTION\n.Nm\n");
+  man_text(c->summary);
   if (c->details != NULL) {
     out_printf(".Pp\n");
     man_text(c->details);
@@ -148,8 +149,10 @@ static void overview_page(void) {
   out_printf(".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar option ...\n.Op Ar argument ...\n"
              ".Sh DESCRIPTION\n");
   out_printf("The commands:\n.Bl -tag -width Ds\n");
-  for (const struct command *const *c = COMMANDS; *c != NULL; c++)
-    out_printf(".It Xr councilws-%s 1\n%s\n", (*c)->name, (*c)->summary);
+  for (const struct command *const *c = COMMANDS; *c != NULL; c++) {
+    out_printf(".It Xr councilws-%s 1\n", (*c)->name);
+    man_text((*c)->summary);
+  }
   out_printf(".El\n.Sh OPTIONS\n");
   option_list("Of every command", OPTIONS_COMMON);
   option_list("Of every command that talks to a hub", OPTIONS_CLIENT);

@@ -34,6 +34,7 @@ owned() {
   sqlite3.h) owners="server/store" ;;
   http_parser.h) owners="server/http" ;;
   jose/*) owners="lib/core" ;;
+  readline/*) owners="cli" ;;
   uv.h) owners="server/net lib/client lib/event cli" ;;
   esac
 }
