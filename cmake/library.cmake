@@ -26,18 +26,19 @@ target_include_directories(councilws PUBLIC
 # ---- installing ----
 include(CMakePackageConfigHelpers)
 add_library(councilws::councilws ALIAS councilws)
-install(TARGETS councilws EXPORT councilwsTargets)
+install(TARGETS councilws EXPORT councilwsTargets
+        LIBRARY COMPONENT library NAMELINK_COMPONENT development)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/lib/include/councilws ${PROJECT_BINARY_DIR}/include/councilws
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING PATTERN "*.h")
 install(EXPORT councilwsTargets NAMESPACE councilws::
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/councilws)
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/councilws COMPONENT development)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/councilwsConfig.cmake.in councilwsConfig.cmake @ONLY)
 write_basic_package_version_file(councilwsConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/councilwsConfig.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/councilwsConfigVersion.cmake
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/councilws)
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/councilws COMPONENT development)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/councilws.pc.in councilws.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/councilws.pc
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples DESTINATION ${CMAKE_INSTALL_DOCDIR}
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs/examples DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development
         PATTERN "CMakeLists.txt" EXCLUDE)

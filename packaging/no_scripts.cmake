@@ -1,0 +1,10 @@
+# CPack adds scripts that call ldconfig to a package with a library; Debian's trigger does that (debian/triggers), so they are taken out.
+foreach(package IN LISTS CPACK_PACKAGE_FILES)
+  if(package MATCHES "/libcouncilws1_")
+    set(folder ${package}.d)
+    execute_process(COMMAND dpkg-deb --raw-extract ${package} ${folder} COMMAND_ERROR_IS_FATAL ANY)
+    file(REMOVE ${folder}/DEBIAN/postinst ${folder}/DEBIAN/postrm)
+    execute_process(COMMAND dpkg-deb --root-owner-group --build ${folder} ${package} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+    file(REMOVE_RECURSE ${folder})
+  endif()
+endforeach()
