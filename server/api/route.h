@@ -23,6 +23,9 @@ typedef void route_fn(struct call *call);
 route_fn route_publish, route_events, route_request, route_list, route_delete, route_status,
     route_live, route_ready, route_metrics;
 
+/* route_events where the answer is to be an event stream. */
+route_fn route_stream;
+
 /* What can be said of a publish before its body is there. False: the call has failed. */
 bool route_publish_admits(struct call *call);
 

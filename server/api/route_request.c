@@ -120,26 +120,24 @@ static bool is_plain(const char *s, const char *also) {
   return true;
 }
 
-static bool read_format(struct call *call) {
+static bool accepts(const struct call *call, const char *media_type) {
   const char *accept = http_header(call->request, "accept");
-  if (accept != NULL && strstr(accept, "text/event-stream") != NULL) {
-    call_fail(call, CWS_EBADREQUEST,
-              "accept: event streams are not in this version; use the WebSocket");
-    return false;
-  }
-  call->query.ndjson = accept != NULL && (strstr(accept, "application/x-ndjson") != NULL ||
-                                          strstr(accept, "application/jsonl") != NULL);
-  return true;
+  return accept != NULL && strstr(accept, media_type) != NULL;
 }
 
 void route_events(struct call *call) {
   static const char *const NAMES[] = {"after", "to", "type", "limit", "epoch", NULL};
   struct hub_query *q = &call->query;
-  if (!call_check_query(call, NAMES) || !read_format(call) ||
+  if (accepts(call, "text/event-stream") && http_method(call->request) == HTTP_M_GET) {
+    route_stream(call);
+    return;
+  }
+  if (!call_check_query(call, NAMES) ||
       !call_int(call, "after", 0, CWS_MESSAGE_ID_MAX, 0, &q->after) ||
       !call_int(call, "to", 0, CWS_MESSAGE_ID_MAX, 0, &q->to) ||
       !call_int(call, "limit", 1, EVENTS_LIMIT_MAX, EVENTS_LIMIT_DEFAULT, &q->limit))
     return;
+  q->ndjson = accepts(call, "application/x-ndjson") || accepts(call, "application/jsonl");
   q->types = http_query(call->request, "type");
   q->epoch = http_query(call->request, "epoch");
   if (!is_plain(q->types, "._-,") || !is_plain(q->epoch, "")) {

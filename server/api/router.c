@@ -137,7 +137,7 @@ static void answer_preflight(struct http_request *r) {
   allowed_methods(r, &allow);
   http_add_header(r, "Access-Control-Allow-Methods", allow.failed ? "GET" : allow.data);
   http_add_header(r, "Access-Control-Allow-Headers",
-                  "Authorization, Content-Type, Idempotency-Key");
+                  "Authorization, Content-Type, Idempotency-Key, Last-Event-ID");
   http_add_header(r, "Access-Control-Max-Age", "600");
   http_reply(r, &(struct http_response){.status = 204});
   buf_finish(&allow);

@@ -13,8 +13,8 @@
   X(connections, "gauge", "open sockets")                                                          \
   X(connections_accepted, "counter", "sockets accepted")                                           \
   X(connections_refused, "counter", "sockets refused by a limit")                                  \
-  X(watchers, "gauge", "WebSocket sessions")                                                       \
-  X(sessions_started, "counter", "WebSocket sessions started")                                     \
+  X(watchers, "gauge", "sessions: WebSockets and event streams")                                   \
+  X(sessions_started, "counter", "sessions started")                                               \
   X(events_published, "counter", "events stored")                                                  \
   X(events_duplicate, "counter", "events already stored under their event id")                     \
   X(publishes_failed, "counter", "publishes the store could not take")                             \

@@ -351,24 +351,16 @@ void http_conn_answered(struct http_conn *conn, bool close) {
   feed_pending(conn);
 }
 
-struct connection *http_upgrade(struct http_request *r, const char *extra_headers,
-                                const struct connection_handlers *handlers, void *user) {
+/* Sends the head and lets go of the connection; frees the request. Takes `head`. */
+static struct connection *hand_on(struct http_request *r, struct buf *head,
+                                  const struct connection_handlers *handlers, void *user) {
   struct http_conn *conn = r->conn;
-  if (conn == NULL) {
-    http_request_free(r);
-    return NULL;
-  }
   struct connection *c = conn->c;
   struct loop *loop = connection_loop(c);
-  struct buf head, pending = conn->pending;
-  buf_init(&head);
+  struct buf pending = conn->pending;
   buf_init(&conn->pending);
-  buf_add_str(&head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "
-                     "websocket\r\nConnection: Upgrade\r\n");
-  buf_add_str(&head, extra_headers);
-  buf_add_str(&head, "\r\n");
-  bool is_sent = !head.failed && !pending.failed &&
-                 connection_write(c, head.data, head.len) != CONNECTION_DEAD;
+  bool is_sent = !head->failed && !pending.failed &&
+                 connection_write(c, head->data, head->len) != CONNECTION_DEAD;
   conn->request = NULL;
   http_request_free(r);
   connection_set_handlers(c, handlers, user);
@@ -380,9 +372,39 @@ struct connection *http_upgrade(struct http_request *r, const char *extra_header
   } else {
     connection_abort(c);
   }
-  buf_finish(&head);
+  buf_finish(head);
   buf_finish(&pending);
   return c;
+}
+
+struct connection *http_upgrade(struct http_request *r, const char *extra_headers,
+                                const struct connection_handlers *handlers, void *user) {
+  if (r->conn == NULL) {
+    http_request_free(r);
+    return NULL;
+  }
+  struct buf head;
+  buf_init(&head);
+  buf_add_str(&head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: "
+                     "websocket\r\nConnection: Upgrade\r\n");
+  buf_add_str(&head, extra_headers);
+  buf_add_str(&head, "\r\n");
+  return hand_on(r, &head, handlers, user);
+}
+
+struct connection *http_stream(struct http_request *r, const char *content_type,
+                               const struct connection_handlers *handlers, void *user) {
+  if (r->conn == NULL) {
+    http_request_free(r);
+    return NULL;
+  }
+  const struct http_server *server = r->server;
+  struct buf head;
+  buf_init(&head);
+  http_stream_head(&head, r, content_type);
+  if (server->handlers.on_reply != NULL)
+    server->handlers.on_reply(200, server->user);
+  return hand_on(r, &head, handlers, user);
 }
 
 /* ---- of a request ---- */

@@ -126,5 +126,9 @@ void http_reply_error(struct http_request *r, const struct cws_error *e, int ret
  * if it is gone (the request is freed all the same). */
 struct connection *http_upgrade(struct http_request *r, const char *extra_headers,
                                 const struct connection_handlers *handlers, void *user);
+/* Sends the head of a 200 whose body has no length and ends with the connection, and lets go of the
+ * connection as http_upgrade does: the body is what its new handlers write. */
+struct connection *http_stream(struct http_request *r, const char *content_type,
+                               const struct connection_handlers *handlers, void *user);
 
 #endif

@@ -115,6 +115,9 @@ bool http_guard_value(const char *value, size_t len);
 bool http_guard_target(const char *target, size_t len);
 bool http_guard_chunk(enum http_chunk_edge edge, char last_but_one, char last);
 
+/* http_reply.c: of a 200 whose body ends with the connection. */
+void http_stream_head(struct buf *b, const struct http_request *r, const char *content_type);
+
 /* http.c: the answer's bytes are written; goes on to the next request or ends.
  * Frees the request. */
 void http_conn_answered(struct http_conn *conn, bool close);

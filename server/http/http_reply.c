@@ -74,6 +74,15 @@ static void add_head(struct buf *b, const struct http_request *r, const struct h
   buf_add_str(b, "\r\n");
 }
 
+void http_stream_head(struct buf *b, const struct http_request *r, const char *content_type) {
+  buf_add_str(b, "HTTP/1.1 200 OK\r\n");
+  add_date(b);
+  buf_addf(b, "Content-Type: %s\r\n", content_type);
+  add_security(b);
+  buf_add(b, r->answer_headers.data, r->answer_headers.len);
+  buf_add_str(b, "Connection: close\r\n\r\n");
+}
+
 void http_add_header(struct http_request *r, const char *name, const char *value) {
   buf_addf(&r->answer_headers, "%s: %s\r\n", name, value);
 }

@@ -8,7 +8,9 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -376,6 +378,12 @@ void connection_outlive_eof(struct connection *c, bool on) {
   c->outlives_eof = on;
   if (c->peer.is_tls && on)
     connection_pause(c);
+}
+
+void connection_set_patience(struct connection *c, int64_t ms) {
+  unsigned timeout = ms < INT_MAX ? (unsigned)ms : INT_MAX;
+  if (c->state == STATE_OPEN && !c->peer.is_unix)
+    setsockopt(lws_get_socket_fd(c->wsi), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
 }
 
 const struct connection_peer *connection_peer(const struct connection *c) {

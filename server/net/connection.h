@@ -65,6 +65,11 @@ void connection_resume(struct connection *c);
  * connection_resume. It costs nothing where no peer does; with TLS it pauses. */
 void connection_outlive_eof(struct connection *c, bool on);
 
+/* The peer is taken for gone, and the connection ends, when nothing that was sent arrives there for
+ * so long, or it reads nothing (TCP_USER_TIMEOUT); nothing on a Unix socket, whose end is always
+ * heard of. */
+void connection_set_patience(struct connection *c, int64_t ms);
+
 const struct connection_peer *connection_peer(const struct connection *c);
 struct loop *connection_loop(const struct connection *c);
 

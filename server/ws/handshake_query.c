@@ -30,14 +30,14 @@ static int read_epoch(const char *text, char epoch[CWS_EPOCH_MAX + 1], struct cw
 
 static int read_from(const char *text, enum position_from *from, struct cws_error *err) {
   *from = POSITION_FROM_ACKED;
-  if (text == NULL)
+  if (text == NULL || strcmp(text, "acked") == 0)
     return 0;
   if (strcmp(text, "start") == 0)
     *from = POSITION_FROM_START;
   else if (strcmp(text, "new") == 0)
     *from = POSITION_FROM_NEW;
   else
-    return err_set(err, CWS_EBADREQUEST, "from is to be start or new");
+    return err_set(err, CWS_EBADREQUEST, "from is to be start, new or acked");
   return 0;
 }
 

@@ -33,12 +33,15 @@ static void take_start(struct session *s, struct session_start *start) {
   s->subscriber = start->subscriber;
   s->can_watch = start->can_watch;
   s->wish = start->wish;
+  s->is_sse = start->is_sse;
+  s->types = start->types;
   s->feed.watch.takes_deflated = start->is_deflated;
   s->feed.view.acked_id = start->acked;
   start->stream = NULL;
   start->grants = NULL;
   start->hold = (struct quota_hold){0};
   start->subscriber = NULL;
+  start->types = NULL;
 }
 
 static uint32_t max_message(const struct session_settings *settings) {
@@ -73,6 +76,7 @@ static void session_free(struct session *s) {
   grants_free(s->grants);
   stream_unref(s->stream);
   free(s->subscriber);
+  free(s->types);
   free(s);
 }
 
@@ -149,7 +153,7 @@ void session_update_reading(struct session *s) {
 static void on_data(struct connection *c, const char *bytes, size_t len, void *user) {
   struct session *s = user;
   begin(s, c);
-  if (s->state != SESSION_OPEN && s->state != SESSION_CLOSING)
+  if (s->is_sse || (s->state != SESSION_OPEN && s->state != SESSION_CLOSING))
     return;
   const char *reason = "";
   int code = ws_parser_feed(&s->parser, bytes, len, &reason);

@@ -49,14 +49,16 @@ struct session_start {
   char *subscriber;          /* taken */
   bool can_watch;            /* false: it may publish only, and is sent no events */
   bool is_deflated;          /* permessage-deflate was agreed to */
+  bool is_sse;               /* it is no WebSocket but an event stream over HTTP; can_watch */
+  char *types;               /* taken; with is_sse: see sse_append */
   int64_t acked;             /* the subscriber's position */
   struct position_wish wish; /* where it asked to start */
 };
 
 struct session;
 
-/* For http_upgrade: its handlers and a session that waits for its connection. Takes what is marked
- * so in *start, on success only. CWS_ENOMEM. */
+/* For http_upgrade or http_stream: its handlers and a session that waits for its connection. Takes
+ * what is marked so in *start, on success only. CWS_ENOMEM. */
 int session_new(struct session_start *start, struct session **out);
 const struct connection_handlers *session_handlers(void);
 /* After the upgrade: says connection_established and starts. c NULL (gone already): frees it. */

@@ -14,11 +14,20 @@ static bool say_bye(struct session *s, int code, const char *reason, int64_t ret
   return session_send(s, out);
 }
 
+static void end_connection(struct session *s) {
+  session_set_state(s, SESSION_ENDED);
+  connection_close(s->c, SESSION_LINGER_MS);
+}
+
 void session_close_retry(struct session *s, int code, const char *reason, int64_t retry_after_ms) {
   if (s->state != SESSION_OPEN)
     return;
   if (!say_bye(s, code, reason, retry_after_ms))
     return;
+  if (s->is_sse) { /* the end of the connection is the end of the stream */
+    end_connection(s);
+    return;
+  }
   session_set_state(s, SESSION_CLOSING);
   session_timers_close_deadline(s);
   if (s->is_paused) /* else the peer's close would not be heard */
@@ -34,11 +43,6 @@ void session_close_and_cut(struct session *s, int code, const char *reason) {
     return;
   session_set_state(s, SESSION_ENDED);
   connection_abort(s->c);
-}
-
-static void end_connection(struct session *s) {
-  session_set_state(s, SESSION_ENDED);
-  connection_close(s->c, SESSION_LINGER_MS);
 }
 
 void session_close_broken(struct session *s, int code, const char *reason) {

@@ -3,6 +3,10 @@
  * session_close.c its end, session_output.c its bytes, session_input.c what the client says,
  * session_feed.c its place in the stream, session_timers.c its clocks, session_publish.c its
  * publishes, session_registry.c where it is listed.
+ *
+ * A watcher by SSE is a session like the others: what it is told is made as frames, and sse.c turns
+ * them into text on their way out (session_write). It hears nothing, so it is not pinged, is never
+ * inactive, and acknowledges nothing.
  */
 #ifndef CWS_WS_SESSION_INTERNAL_H
 #define CWS_WS_SESSION_INTERNAL_H
@@ -65,6 +69,8 @@ struct session {
   int owed; /* callbacks that the hub or the mailbox still owes it */
   bool can_watch;
   bool is_paused; /* the socket is not read */
+  bool is_sse;
+  char *types; /* with is_sse: see sse_append */
   char connection_id[SESSION_ID_LEN + 1];
   const struct session_settings *settings;
   struct worker_sessions *worker;
@@ -89,6 +95,7 @@ struct worker_sessions {
   bool is_draining;
   uint64_t random;      /* state of session_random */
   struct buf json, out; /* scratch: one message; the frames of one write */
+  struct buf text;      /* the same as text, for SSE */
 };
 
 /* ---- session.c ---- */

@@ -4,6 +4,7 @@
  * session has none.
  */
 #include "server/ws/session_internal.h"
+#include "server/ws/sse.h"
 
 #define SCRATCH_KEEP_BYTES (1024 * 1024) /* more than this is given back after one big event */
 
@@ -91,11 +92,27 @@ static bool may_reconnect(int code) {
 void session_put_bye(struct session *s, struct buf *out, int code, const char *reason,
                      int64_t retry_after_ms) {
   hub_format_bye(json_begin(s), code, reason, may_reconnect(code), retry_after_ms,
-                 session_feed_acked(s), session_wall_ms(s));
+                 s->is_sse ? s->feed.view.delivered_id : session_feed_acked(s), session_wall_ms(s));
   json_end(s, out);
 }
 
+static const struct buf *as_text(struct session *s, const void *frames, size_t len) {
+  struct buf *text = &s->worker->text;
+  empty(text);
+  sse_append(text, s->feed.epoch, s->types, frames, len);
+  return text;
+}
+
 bool session_write(struct session *s, const void *bytes, size_t len) {
+  if (s->is_sse) {
+    const struct buf *text = as_text(s, bytes, len);
+    if (text->failed) {
+      session_fail(s);
+      return false;
+    }
+    bytes = text->data;
+    len = text->len;
+  }
   int result = connection_write(s->c, bytes, len);
   if (result == CONNECTION_DEAD) {
     session_set_state(s, SESSION_ENDED);

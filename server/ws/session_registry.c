@@ -15,6 +15,7 @@ struct session_registry {
 static void worker_init(struct worker_sessions *w) {
   buf_init(&w->json);
   buf_init(&w->out);
+  buf_init(&w->text);
   if (getentropy(&w->random, sizeof(w->random)) != 0)
     w->random = (uint64_t)(uintptr_t)w; /* it only spreads things in time */
 }
@@ -37,6 +38,7 @@ void session_registry_free(struct session_registry *registry) {
   for (int i = 0; i < registry->count; i++) {
     buf_finish(&registry->workers[i].json);
     buf_finish(&registry->workers[i].out);
+    buf_finish(&registry->workers[i].text);
   }
   free(registry);
 }

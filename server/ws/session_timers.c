@@ -16,6 +16,7 @@
 #define CHECK_AT_LEAST_MS 60000 /* the wall clock may jump */
 #define MESSAGES_PER_SECOND 1000
 #define PINGS_MAX 2
+#define SSE_PATIENCE_PINGS 3 /* ping intervals in which a watcher by SSE has to take something */
 
 static struct session *of_heartbeat(struct timer *t) {
   return (struct session *)((char *)t - offsetof(struct session, liveness.heartbeat));
@@ -65,18 +66,27 @@ static int64_t token_seconds_left(const struct session *s) {
   return s->grants->exp_s - session_wall_ms(s) / 1000 + CWS_TOKEN_LEEWAY_S;
 }
 
+/* A watcher by SSE says nothing and answers no ping: the kernel tells that it is gone. 0: off. */
+static int64_t inactivity_timeout(const struct session *s) {
+  return s->is_sse ? 0 : s->settings->inactivity_timeout_ms;
+}
+
+static int64_t ping_interval(const struct session *s) {
+  return s->is_sse ? 0 : s->settings->ping_interval_ms;
+}
+
 static bool is_inactive(const struct session *s, int64_t now) {
-  int64_t timeout = s->settings->inactivity_timeout_ms;
+  int64_t timeout = inactivity_timeout(s);
   return timeout > 0 && now - s->liveness.heard_ms >= timeout;
 }
 
 static int64_t ping_due_ms(const struct session *s) {
   const struct session_liveness *l = &s->liveness;
-  return (l->pings > 0 ? l->pinged_ms : l->alive_ms) + s->settings->ping_interval_ms;
+  return (l->pings > 0 ? l->pinged_ms : l->alive_ms) + ping_interval(s);
 }
 
 static bool is_ping_due(const struct session *s, int64_t now) {
-  return s->settings->ping_interval_ms > 0 && now >= ping_due_ms(s);
+  return ping_interval(s) > 0 && now >= ping_due_ms(s);
 }
 
 static void ping(struct session *s, int64_t now) {
@@ -91,10 +101,10 @@ static void on_check(struct timer *t);
 
 static void arm_check(struct session *s, int64_t now) {
   int64_t due = now + CHECK_AT_LEAST_MS;
-  int64_t inactive = s->liveness.heard_ms + s->settings->inactivity_timeout_ms;
-  if (s->settings->inactivity_timeout_ms > 0 && inactive < due)
+  int64_t inactive = s->liveness.heard_ms + inactivity_timeout(s);
+  if (inactivity_timeout(s) > 0 && inactive < due)
     due = inactive;
-  if (s->settings->ping_interval_ms > 0 && ping_due_ms(s) < due)
+  if (ping_interval(s) > 0 && ping_due_ms(s) < due)
     due = ping_due_ms(s);
   int64_t left_s = token_seconds_left(s);
   if (left_s < CHECK_AT_LEAST_MS / 1000 && now + left_s * 1000 < due)
@@ -161,6 +171,8 @@ void session_timers_begin(struct session *s) {
     uint64_t interval = (uint64_t)s->settings->heartbeat_interval_ms;
     arm_heartbeat(s, 1 + (int64_t)(session_random(s) % interval));
   }
+  if (s->is_sse && s->settings->ping_interval_ms > 0)
+    connection_set_patience(s->c, SSE_PATIENCE_PINGS * s->settings->ping_interval_ms);
   arm_check(s, session_now_ms(s));
 }
 

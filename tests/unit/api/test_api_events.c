@@ -148,12 +148,6 @@ static void lines_come_where_they_are_accepted(void **state) {
   expect_header(d, "content-type", "application/json");
 }
 
-static void a_stream_of_them_is_the_websockets(void **state) {
-  struct desk *d = *state;
-  ask_with(d, NULL, EVENTS, d->reader, "Accept: text/event-stream\r\n");
-  expect_error(d, 400, "bad_request", "WebSocket");
-}
-
 /* ---- refusals ---- */
 
 static void a_parameter_out_of_its_range_is_named(void **state) {
@@ -198,7 +192,6 @@ int main(void) {
       cmocka_unit_test(pages_hang_together_by_their_links),
       cmocka_unit_test(a_page_keeps_to_the_epoch_it_began_in),
       cmocka_unit_test(lines_come_where_they_are_accepted),
-      cmocka_unit_test(a_stream_of_them_is_the_websockets),
       cmocka_unit_test(a_parameter_out_of_its_range_is_named),
       cmocka_unit_test(who_may_not_watch_reads_nothing),
       cmocka_unit_test(an_unknown_request_has_no_events),

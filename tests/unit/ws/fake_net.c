@@ -199,6 +199,11 @@ void connection_outlive_eof(struct connection *c, bool on) {
   (void)on;
 }
 
+void connection_set_patience(struct connection *c, int64_t ms) {
+  (void)c;
+  (void)ms;
+}
+
 const struct connection_peer *connection_peer(const struct connection *c) {
   return &c->peer;
 }
