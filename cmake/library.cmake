@@ -1,5 +1,5 @@
 # libcouncilws: every module in one shared library that exports cws_ names only.
-set(CWS_MODULES cws_server cws_api cws_ws cws_http cws_hub cws_store cws_auth cws_net cws_base cws_client cws_event cws_summary cws_core)
+set(CWS_MODULES cws_server cws_api cws_web cws_ws cws_http cws_hub cws_store cws_auth cws_net cws_base cws_client cws_event cws_summary cws_core)
 
 add_library(councilws SHARED)
 set_target_properties(councilws PROPERTIES

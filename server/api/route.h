@@ -21,7 +21,7 @@ struct call {
 typedef void route_fn(struct call *call);
 
 route_fn route_publish, route_events, route_request, route_list, route_delete, route_status,
-    route_live, route_ready, route_metrics;
+    route_live, route_ready, route_metrics, route_web;
 
 /* route_events where the answer is to be an event stream. */
 route_fn route_stream;

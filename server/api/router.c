@@ -33,6 +33,7 @@ static const struct route ROUTES[] = {
     {HTTP_M_GET, {"healthz", "live"}, false, route_live, NULL},
     {HTTP_M_GET, {"healthz", "ready"}, false, route_ready, NULL},
     {HTTP_M_GET, {"metrics"}, false, route_metrics, NULL},
+    {HTTP_M_GET, {"councilws.js"}, false, route_web, NULL},
 };
 
 #define ROUTE_COUNT (sizeof ROUTES / sizeof ROUTES[0])

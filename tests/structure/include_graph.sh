@@ -17,7 +17,8 @@ allowed() {
   server/hub) rule="lib/core lib/summary server/base server/store" ;;
   server/http) rule="lib/core server/base server/net" ;;
   server/ws) rule="lib/core server/base server/net server/auth server/hub server/http" ;;
-  server/api) rule="lib/core server/base server/net server/auth server/hub server/http server/ws" ;;
+  server/web) rule="" ;;
+  server/api) rule="lib/core server/base server/net server/auth server/hub server/http server/ws server/web" ;;
   server) rule="lib/core server/base server/net server/auth server/hub server/store server/http server/ws server/api" ;;
   cli/picture) rule="lib/summary" ;;
   cli) rule="cli/picture" ;;
