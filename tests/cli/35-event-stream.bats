@@ -106,3 +106,28 @@ last_id() {
   wait_for "$dir/seen" '^id: .*:3$'
   [ "$(ids_of "$dir/seen")" = 2 ] || fail "$(cat "$dir/seen")"
 }
+
+@test "who takes nothing for three heartbeats is cut" {
+  start_hub --heartbeat-interval 300ms
+  token=$(councilws token --sub ann --admin)
+  mkfifo "$dir/never"
+  stream r >"$dir/never" 3>&- &
+  exec 7<"$dir/never"
+  timeout 20 bash -c 'until [ "$(curl -sS "$1/api/v1/ws/status" | jq .active_connections)" = 1 ]; do sleep 0.05; done' _ "$COUNCILWS_URL"
+  payload=$(head -c 60000 /dev/zero | tr '\0' x)
+  for i in $(seq 400); do printf '{"type":"log","data":"%s"}\n' "$payload"; done >"$dir/events" # more than sockets hold
+  councilws publish r --file "$dir/events" >/dev/null
+  timeout 20 bash -c 'until [ "$(curl -sS "$1/api/v1/ws/status" | jq .active_connections)" = 0 ]; do sleep 0.05; done' _ "$COUNCILWS_URL" ||
+    fail "it is still there"
+  exec 7<&-
+}
+
+@test "a stream counts against the connections of its user" {
+  start_hub --max-connections-per-user 1
+  token=$(councilws token --sub ann --admin)
+  stream r >"$dir/seen" 3>&- &
+  wait_for "$dir/seen" 'event: replay_complete'
+  out=$(stream r -D "$dir/head")
+  [[ $out == *'"too_many_connections"'* ]] || fail "a second one"
+  grep -qi '^retry-after: ' "$dir/head" || fail "$(cat "$dir/head")"
+}
