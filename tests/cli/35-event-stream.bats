@@ -91,7 +91,7 @@ last_id() {
   for i in $(seq 400); do printf '{"type":"log","data":"%s"}\n' "$payload"; done >"$dir/events" # 24 MB
   councilws publish r --file "$dir/events" >/dev/null
   wait_for "$dir/quick" '"message_id":400,'
-  timeout 60 awk '/"message_id":400,/{ exit } /^id: /{ print }' <&7 >"$dir/slow.ids" || fail "it did not come to the end"
+  timeout 60 grep -m 401 '^id: ' <&7 >"$dir/slow.ids" || fail "it did not come to the end"
   exec 7<&-
   sed 's/.*://' "$dir/slow.ids" | tail -n +2 | head -n 400 | diff <(seq 400) - || fail "each once, in order"
 }

@@ -32,8 +32,8 @@ static int tear_down(void **state) {
 
 static void add_event(const char *type, int64_t id, size_t pad) {
   buf_reset(&json);
-  buf_addf(&json, "{\"type\":\"%s\",\"timestamp\":\"2026-01-01T00:00:00Z\",\"message_id\":%lld,", type,
-           (long long)id);
+  buf_addf(&json, "{\"type\":\"%s\",\"timestamp\":\"2026-01-01T00:00:00Z\",\"message_id\":%lld,",
+           type, (long long)id);
   buf_add_str(&json, "\"data\":\"");
   for (size_t i = 0; i < pad; i++)
     buf_add_char(&json, 'x');
@@ -125,8 +125,8 @@ static bool starts_with(const char *s, const char *start) {
 static void the_hello_says_where_it_starts(void **state) {
   (void)state;
   add_hello(4);
-  assert_true(starts_with(translated(NULL),
-                          "event: connection_established\nid: e1:4\ndata: {\"type\":\"connection_"));
+  assert_true(starts_with(
+      translated(NULL), "event: connection_established\nid: e1:4\ndata: {\"type\":\"connection_"));
 }
 
 static void a_position_moves_over_a_gap_only_with_the_gap(void **state) {
@@ -168,7 +168,7 @@ static void an_id_is_read_back(void **state) {
 
 static void what_is_no_id_is_refused(void **state) {
   (void)state;
-  static const char *const bad[] = {"5",     ":5",   "e1:",   "e1:-1",
+  static const char *const bad[] = {"5",     ":5",     "e1:",  "e1:-1",
                                     "e1:5x", "e1:1:2", "e1 5", "0123456789abcdefg:1"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     char epoch[CWS_EPOCH_MAX + 1];
