@@ -158,14 +158,15 @@ static void pages_hand_over_to_live_without_a_hole(void **state) {
   WAIT_FOR(w, pending == 0);
   ear_expect(&e, "event: connection_established\nid: ");
   int64_t last = 0;
-  while (last < 1300) { /* replay_complete comes at the end of a page */
+  int completes = 0;
+  while (last < 1300 || completes < 1) { /* replay_complete comes at the end of a page */
     if (starts_with(ear_next(&e), "event: replay_complete\n"))
-      assert_true(last >= 1000);
+      assert_true(last >= 1000 && ++completes == 1);
     else
       assert_int_equal(atoll(strchr(e.block + 4, ':') + 1), ++last);
   }
   ear_expect_silence(&e);
-  assert_true(w->metrics.pages_read > 3);
+  assert_true(w->metrics.pages_read > 1);
   stream_unref(s);
   ear_stop(&e);
   world_free(w);
