@@ -70,8 +70,8 @@ void formats_print(const char *format, const struct command *c) {
       {"zsh", format_zsh},
       {"fish", format_fish},
       {"config", format_config},
-      {"markdown", format_markdown},
-      {"commands", format_commands},
+      {"md", format_markdown},
+      {"names", format_commands},
       {"settings", format_man_settings},
   };
   if (strcmp(format, "man") == 0)

@@ -8,7 +8,7 @@
 
 #include "cli/command.h"
 
-#define FORMATS "text|man|bash|zsh|fish|config|settings|markdown|commands"
+#define FORMATS "text|man|bash|zsh|fish|config|settings|md|names"
 
 /* Prints one of FORMATS but text, through out.h. `c` is for man: the command's page, NULL: the
  * overview. */

@@ -4,7 +4,7 @@ set -eu
 file=$(dirname "$0")/configuration.md
 {
   sed '/^<!-- settings:/q' "$file"
-  "$1" help --format markdown
+  "$1" help --format md
   sed -n '/^<!-- end of settings/,$p' "$file"
 } >"$file.new"
 mv "$file.new" "$file"

@@ -18,7 +18,7 @@ by_hand() {
   /^\.Sh EXIT STATUS/ { while ((getline line <by_hand) > 0 && line != ".Sh EXAMPLES") print line }
   { print }
   END { print line; while ((getline line <by_hand) > 0) print line }' >"$out/councilws.1"
-for command in $("$councilws" help --format commands); do
+for command in $("$councilws" help --format names); do
   {
     "$councilws" help --format man "$command"
     by_hand "councilws-$command.mdoc"

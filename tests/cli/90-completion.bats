@@ -51,7 +51,7 @@ assert_offers() {
   assert_offers "councilws help sta" status
   for shell in bash zsh fish; do
     out=$("offers_$shell" "councilws " | grep -v '^-')
-    [ "$out" = "$(councilws help --format commands | sort)" ] || fail "$shell"
+    [ "$out" = "$(councilws help --format names | sort)" ] || fail "$shell"
   done
 }
 

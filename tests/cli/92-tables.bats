@@ -5,7 +5,7 @@
 load common
 
 commands() {
-  councilws help --format commands
+  councilws help --format names
 }
 
 # Options of a command by each reader, sorted, as "--name".
@@ -68,7 +68,7 @@ options_of_fish() {
 }
 
 @test "docs/configuration.md, councilws-config(5) and the configuration file list the same settings" {
-  run3 councilws help --format markdown
+  run3 councilws help --format md
   markdown=$out
   file=$(sed -n '/^<!-- settings:/,/^<!-- end of settings/p' "$ROOT/docs/configuration.md" | sed '1d;$d')
   [ "$file" = "$markdown" ] || fail "docs/configuration.md is not up to date: sh docs/settings.sh COUNCILWS"
