@@ -144,8 +144,10 @@ END
 
 @test "stopped and continued with the command" {
   start_hub
-  "$COUNCILWS" run r -- bash -c 'echo ready; n=0; while [ ! -e "$1/go" ]; do sleep 0.02; done' _ "$dir" >"$dir/seen" 2>"$dir/talk" &
+  set -m # a process group of its own: one whose parent has gone does not stop
+  "$COUNCILWS" run r -- bash -c 'echo ready; while [ -d "$1" ] && [ ! -e "$1/go" ]; do sleep 0.02; done' _ "$dir" >"$dir/seen" 2>"$dir/talk" 3>&- &
   runner=$!
+  set +m
   wait_for "$dir/seen" ready
   kill -TSTP "$runner"
   timeout 20 bash -c 'until grep -q "^State:.T" "/proc/$1/status"; do sleep 0.02; done' _ "$runner" || fail "not stopped"
