@@ -150,14 +150,6 @@ static void on_source_end(int failed, void *user) {
 
 static const struct line_source_handlers SOURCE = {.on_line = on_line, .on_end = on_source_end};
 
-static int start_file(struct publish *pub, const char *path) {
-  int failed = line_source_open(pub->runner.loop, path, &SOURCE, pub, &pub->source);
-  if (failed == 0)
-    return 0;
-  talk_error("cannot read '%s': %s", path, strerror(failed));
-  return failed == ENOENT ? EXIT_NOINPUT : EXIT_IO;
-}
-
 /* ---- one event ---- */
 
 static int start_one(struct publish *pub, const struct options *o) {
@@ -207,7 +199,8 @@ static int start(struct publish *pub, const struct options *o) {
   if (cws_publisher_start(pub->runner.client, &p, &HANDLERS, pub, &pub->publisher, &err) != 0)
     return runner_report(&pub->runner, NULL, &err);
   const char *path = options_string(o, "file");
-  return path != NULL ? start_file(pub, path) : start_one(pub, o);
+  return path != NULL ? line_source_start(pub->runner.loop, path, &SOURCE, pub, &pub->source)
+                      : start_one(pub, o);
 }
 
 static int check_arguments(const struct options *o) {

@@ -315,11 +315,7 @@ static int start(struct replay *r, const struct options *o) {
                : runner_report(&r->runner, r->request_id, &err);
   }
   const char *path = options_string(o, "file");
-  int failed = line_source_open(r->runner.loop, path, &FILE_SOURCE, r, &r->source);
-  if (failed == 0)
-    return 0;
-  talk_error("cannot read '%s': %s", path, strerror(failed));
-  return failed == ENOENT ? EXIT_NOINPUT : EXIT_IO;
+  return line_source_start(r->runner.loop, path, &FILE_SOURCE, r, &r->source);
 }
 
 static bool read_speed(const struct options *o, double *speed) {

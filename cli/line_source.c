@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/exit_code.h"
+#include "cli/talk.h"
+
 #define READ_SIZE 65536
 
 enum state { SOURCE_READING, SOURCE_PAUSED, SOURCE_ENDED };
@@ -134,6 +137,16 @@ int line_source_open(uv_loop_t *loop, const char *path, const struct line_source
   }
   free(s);
   return failed;
+}
+
+int line_source_start(uv_loop_t *loop, const char *path,
+                      const struct line_source_handlers *handlers, void *user,
+                      struct line_source **out) {
+  int failed = line_source_open(loop, path, handlers, user, out);
+  if (failed == 0)
+    return 0;
+  talk_error("cannot read '%s': %s", path, strerror(failed));
+  return failed == ENOENT ? EXIT_NOINPUT : EXIT_IO;
 }
 
 void line_source_resume(struct line_source *s) {

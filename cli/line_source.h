@@ -22,6 +22,10 @@ struct line_source_handlers {
 /* "-" is standard input. 0 or errno; nothing is called before the loop runs. */
 int line_source_open(uv_loop_t *loop, const char *path, const struct line_source_handlers *handlers,
                      void *user, struct line_source **out);
+/* The same; says what failed, and returns 0 or the exit code. */
+int line_source_start(uv_loop_t *loop, const char *path,
+                      const struct line_source_handlers *handlers, void *user,
+                      struct line_source **out);
 void line_source_resume(struct line_source *s);
 /* Ends without on_end, and frees as the loop turns. NULL is fine. */
 void line_source_close(struct line_source *s);

@@ -111,14 +111,6 @@ static void on_source_end(int failed, void *user) {
 
 static const struct line_source_handlers SOURCE = {.on_line = on_line, .on_end = on_source_end};
 
-static int start_file(struct spooled *p, const char *path) {
-  int failed = line_source_open(p->runner.loop, path, &SOURCE, p, &p->source);
-  if (failed == 0)
-    return 0;
-  talk_error("cannot read '%s': %s", path, strerror(failed));
-  return failed == ENOENT ? EXIT_NOINPUT : EXIT_IO;
-}
-
 /* Checked here, since nobody is to find a bad event in the spool. */
 static int add_checked(struct spooled *p, const struct cws_event *given) {
   size_t len;
@@ -162,7 +154,7 @@ static int start_one(struct spooled *p, const struct options *o) {
 static int start_input(struct spooled *p, const struct options *o) {
   const char *path = options_string(o, "file");
   if (path != NULL)
-    return start_file(p, path);
+    return line_source_start(p->runner.loop, path, &SOURCE, p, &p->source);
   if (options_argc(o) > 1)
     return start_one(p, o);
   sender_end(&p->sender); /* nothing new, only what is kept */

@@ -3,28 +3,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #define CRC_DIGITS 8
 
-static uint32_t crc32_add(uint32_t crc, const char *bytes, size_t len) {
-  static uint32_t table[256];
-  if (table[1] == 0) {
-    for (uint32_t i = 0; i < 256; i++) {
-      uint32_t c = i;
-      for (int bit = 0; bit < 8; bit++)
-        c = (c & 1) != 0 ? 0xedb88320u ^ (c >> 1) : c >> 1;
-      table[i] = c;
-    }
-  }
-  crc = ~crc;
-  for (size_t i = 0; i < len; i++)
-    crc = table[(crc ^ (unsigned char)bytes[i]) & 0xff] ^ (crc >> 8);
-  return ~crc;
-}
-
 static uint32_t crc_of(char kind, const char *body, size_t len) {
   const char head[2] = {kind, ' '};
-  return crc32_add(crc32_add(0, head, sizeof head), body, len);
+  uLong crc = crc32_z(0, (const Bytef *)head, sizeof head);
+  return (uint32_t)crc32_z(crc, (const Bytef *)body, len);
 }
 
 void spool_record_write(FILE *to, char kind, const char *body, size_t len) {
