@@ -14,7 +14,7 @@ target_link_libraries(councilws PRIVATE
 target_link_options(councilws PRIVATE
   -Wl,--version-script=${PROJECT_SOURCE_DIR}/lib/libcouncilws.map)
 if(CWS_SANITIZE) # clang keeps the sanitizer's own symbols in the program
-  target_link_options(councilws PRIVATE -Wl,--undefined-version -fsanitize=${CWS_SANITIZE})
+  target_link_options(councilws PRIVATE -Wl,--undefined-version -fsanitize=${CWS_SANITIZE} -fuse-ld=gold)
 else()
   target_link_options(councilws PRIVATE -Wl,--no-undefined)
 endif()

@@ -12,7 +12,12 @@ endif()
 if(CWS_SANITIZE)
   target_compile_options(cws_flags INTERFACE
     -fsanitize=${CWS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  target_link_options(cws_flags INTERFACE -fsanitize=${CWS_SANITIZE})
+  target_link_options(cws_flags INTERFACE -fsanitize=${CWS_SANITIZE} -fuse-ld=gold) # gold: links in half the time
+  if(CWS_SANITIZE MATCHES address)
+    # UBSan notes the place of each of its checks, a pointer to be relocated at every start: half of what starting a
+    # program costs, and the tests start thousands. A program at a fixed address needs none of it.
+    target_link_options(cws_flags INTERFACE -no-pie)
+  endif()
 endif()
 target_include_directories(cws_flags INTERFACE
   ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/lib/include ${PROJECT_BINARY_DIR}/include)

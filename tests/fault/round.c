@@ -22,7 +22,7 @@ enum { WATCHERS = 3, LEAVER = 2, PUBLISHERS = 2, EVENTS = 60, TOTAL = PUBLISHERS
 struct watcher {
   struct round *round;
   struct cws_follow *follow; /* NULL: it has ended */
-  char name[8];
+  char name[16];
   int64_t last, leave_at;
   bool is_back; /* the next event may be one that it knows */
   bool is_done;

@@ -106,7 +106,7 @@ static void unknown_kids_have_keys_fetched_once_in_five_minutes_at_most(void **s
   struct site s;
   site_open(&s);
   for (int i = 0; i < 100; i++) {
-    char kid[16];
+    char kid[32];
     snprintf(kid, sizeof kid, "made-up-%d", i);
     assert_int_equal(check(&s, OTHER_SECRET, kid), CWS_EBADTOKEN);
   }

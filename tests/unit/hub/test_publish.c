@@ -93,7 +93,7 @@ static void a_publish_that_fails_does_not_take_the_epoch_with_it(void **state) {
   static struct stream_info before[REQUESTS];
   struct stream *streams[REQUESTS];
   for (int i = 0; i < REQUESTS; i++) {
-    char id[16];
+    char id[24];
     snprintf(id, sizeof id, "begins-%d", i);
     streams[i] = open_stream(&f, 0, id);
     stream_info(streams[i], &before[i]);

@@ -78,7 +78,7 @@ struct guest {
   struct watcher w;
   struct hub_open open;
   int worker, returns;
-  char name[16];
+  char name[20];
 };
 
 static void guest_leave(struct watcher *w);

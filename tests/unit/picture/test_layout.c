@@ -152,7 +152,7 @@ static void no_picture_leaves_its_size_or_holds_a_control_byte(void **state) {
 static void the_chosen_run_is_always_on_the_list(void **state) {
   (void)state;
   const char *ids[40];
-  char names[40][8];
+  char names[40][16];
   struct picture p;
   for (int i = 0; i < 40; i++) {
     snprintf(names[i], sizeof names[i], "run-%d", i);

@@ -91,7 +91,7 @@ static void fail_each(call_fn *call) {
 static void put_events(const char *request_id) {
   for (int i = 1; i <= EVENTS; i++) {
     struct store_event ev;
-    char data[16], id[16];
+    char data[24], id[16];
     snprintf(data, sizeof data, "{\"n\":%d}", i);
     snprintf(id, sizeof id, "id-%d", i);
     assert_int_equal(put_id(&w, request_id, data, id, &ev), 0);
