@@ -45,7 +45,7 @@ every_way() {
   start_hub --log-level debug
   good=$(councilws token --sub ann --publish '*' --subscribe '*' --admin)
   watching=$(councilws token --sub ann --subscribe 'q*')
-  head -c 32 /dev/urandom >"$dir/other"
+  head -c 32 /dev/urandom | base64 >"$dir/other" # its newline is not of the secret: raw bytes may end with one, too
   foreign=$(councilws token --sub ann --admin --secret-file "$dir/other")
   tokens=("$good" "$watching" "$foreign")
   for token in "${tokens[@]}"; do

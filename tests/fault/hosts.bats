@@ -27,7 +27,7 @@ setup() {
   done
   ip -n "$near" link set lo up
   ip -n "$near" address add 10.77.0.1/32 dev lo
-  head -c 32 /dev/urandom >"$dir/secret"
+  head -c 32 /dev/urandom | base64 >"$dir/secret"
   COUNCILWS_TOKEN=$("$COUNCILWS" token --sub ann --publish '*' --subscribe '*' --admin --secret-file "$dir/secret")
   export COUNCILWS_TOKEN
 }

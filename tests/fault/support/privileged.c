@@ -1,4 +1,5 @@
 /* privileged: see privileged.h. */
+#define _GNU_SOURCE /* unshare */
 #include "tests/fault/support/privileged.h"
 
 #include <setjmp.h>
@@ -8,9 +9,11 @@
 /* cmocka.h needs those before it */
 #include <cmocka.h>
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,6 +27,9 @@ static int leave_out(const char *why) {
 int privileged_check(void) {
   if (geteuid() != 0)
     return leave_out("this test mounts file systems, which needs root");
+  if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    return leave_out(
+        "this test mounts where nobody else sees it, which this machine does not allow");
   if (system("set -e; d=$(mktemp -d); trap 'umount -q $d || :; rm -rf $d $d.img' EXIT;"
              "truncate -s 8M $d.img; mkfs.ext4 -q $d.img; mount -o loop $d.img $d; umount $d;"
              "mount -t tmpfs none $d; umount $d") != 0)

@@ -10,7 +10,12 @@
 
 #define PRIVILEGED_LEFT_OUT 77 /* exit status; ctest's SKIP_RETURN_CODE */
 
-/* For main: 0, or what to return at once. Tries what the tests will do: a loop mount or a tmpfs. */
+/*
+ * For main: 0, or what to return at once. Tries what the tests will do: a loop mount or a tmpfs.
+ * From here on the process has a mount namespace of its own: one that is made meanwhile (by ip
+ * netns exec, say) copies what is mounted then, and a file system that is still mounted somewhere
+ * is not a new one when its image is mounted again.
+ */
 int privileged_check(void);
 
 /* A folder of the test's own with a place to mount in it. */
