@@ -88,7 +88,7 @@ last_id() {
   stream r >"$dir/quick" 3>&- &
   wait_for "$dir/quick" 'event: replay_complete'
   payload=$(head -c 60000 /dev/zero | tr '\0' x)
-  for i in $(seq 400); do printf '{"type":"log","data":"%s"}\n' "$payload"; done >"$dir/events" # 24 MB
+  yes "{\"type\":\"log\",\"data\":\"$payload\"}" | head -n 400 >"$dir/events" # 24 MB
   councilws publish r --file "$dir/events" >/dev/null
   wait_for "$dir/quick" '"message_id":400,'
   timeout 60 grep -m 401 '^id: ' <&7 >"$dir/slow.ids" || fail "it did not come to the end"
@@ -115,7 +115,7 @@ last_id() {
   exec 7<"$dir/never"
   timeout 20 bash -c 'until [ "$(curl -sS "$1/api/v1/ws/status" | jq .active_connections)" = 1 ]; do sleep 0.05; done' _ "$COUNCILWS_URL"
   payload=$(head -c 60000 /dev/zero | tr '\0' x)
-  for i in $(seq 400); do printf '{"type":"log","data":"%s"}\n' "$payload"; done >"$dir/events" # more than sockets hold
+  yes "{\"type\":\"log\",\"data\":\"$payload\"}" | head -n 400 >"$dir/events" # more than sockets hold
   councilws publish r --file "$dir/events" >/dev/null
   timeout 20 bash -c 'until [ "$(curl -sS "$1/api/v1/ws/status" | jq .active_connections)" = 0 ]; do sleep 0.05; done' _ "$COUNCILWS_URL" ||
     fail "it is still there"

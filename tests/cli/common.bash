@@ -113,8 +113,5 @@ wait_for_position() {
 
 # A run of N plain events as NDJSON.
 make_events() {
-  local i
-  for ((i = 1; i <= $1; i++)); do
-    printf '{"type": "log", "data": {"n": %d}}\n' "$i"
-  done
+  seq -f '{"type": "log", "data": {"n": %.0f}}' "$1" # bats makes every command of a loop slow
 }

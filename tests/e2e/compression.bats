@@ -12,9 +12,7 @@ follow() {
 COUNT=2000
 
 make_wordy_events() {
-  for i in $(seq "$COUNT"); do
-    printf '{"type":"log","data":{"n":%d,"message":"the council weighs the answer, the council merges the answer","cost":0.00%d}}\n' "$i" "$i"
-  done
+  seq "$COUNT" | sed 's/.*/{"type":"log","data":{"n":&,"message":"the council weighs the answer, the council merges the answer","cost":0.00&}}/'
 }
 
 @test "what a compressing client gets is what another gets, in a fraction of the bytes" {

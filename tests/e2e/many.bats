@@ -22,9 +22,7 @@ start_many() {
 @test "1,000 requests with a watcher each get every event, in order" {
   start_many each
   make_events 3 >"$dir/three"
-  for i in $(seq 0 999); do
-    printf 'url = "%s/api/v1/requests/each-%d/events"\noutput = /dev/null\n' "$COUNCILWS_URL" "$i"
-  done >"$dir/urls"
+  seq -f "url = \"$COUNCILWS_URL/api/v1/requests/each-%.0f/events\""$'\n''output = /dev/null' 0 999 >"$dir/urls"
   curl -fsS --fail-early -X POST -H "Authorization: Bearer $(councilws token --sub many --admin)" \
     -H 'Content-Type: application/x-ndjson' --data-binary "@$dir/three" -K "$dir/urls"
   wait "$many" || fail "$(cat "$dir/many.err")"
