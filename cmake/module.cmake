@@ -14,9 +14,8 @@ if(CWS_SANITIZE)
     -fsanitize=${CWS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(cws_flags INTERFACE -fsanitize=${CWS_SANITIZE} -fuse-ld=gold) # gold: links in half the time
   if(CWS_SANITIZE MATCHES address)
-    # UBSan notes the place of each of its checks, a pointer to be relocated at every start: half of what starting a
-    # program costs, and the tests start thousands. A program at a fixed address needs none of it.
-    target_link_options(cws_flags INTERFACE -no-pie)
+    target_compile_options(cws_flags INTERFACE -fno-sanitize=null) # which AddressSanitizer reports as well
+    target_link_options(cws_flags INTERFACE -no-pie) # see cws_library
   endif()
 endif()
 target_include_directories(cws_flags INTERFACE
