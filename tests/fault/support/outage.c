@@ -98,6 +98,19 @@ static void expect_counted(const struct outage *o, void (*refuse)(const struct o
   }
 }
 
+/* Read from the store, which a replay of the newest is not. */
+static void expect_page(const struct outage *o, int64_t first) {
+  struct raw_reply r;
+  get(o, "/api/v1/requests/beta/events?limit=10", &r);
+  assert_int_equal(r.status, 200);
+  assert_true(json_array_size(r.json) > 0);
+  for (size_t i = 0; i < json_array_size(r.json); i++) {
+    const json_t *event = json_array_get(r.json, i);
+    assert_int_equal(json_integer_value(json_object_get(event, "message_id")), first + (int64_t)i);
+  }
+  raw_reply_free(&r);
+}
+
 /* A watcher that comes now is given everything there is. */
 static void expect_replay(const struct outage *o) {
   struct raw_ws *ws = raw_ws_open(o->port, "beta", o->token, "from=start");
@@ -111,6 +124,7 @@ static void expect_replay(const struct outage *o) {
   }
   raw_ws_next(ws, "replay_complete");
   raw_ws_free(ws);
+  expect_page(o, first);
 }
 
 void outage_before(struct outage *o) {
