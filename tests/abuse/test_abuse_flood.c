@@ -91,12 +91,13 @@ static void connections_beyond_the_limit_are_429(void **state) {
   for (int i = 0; i < LIMIT - 2; i++)
     fds[i] = raw_connect(b.port);
   await(asking, LIMIT);
-  raw_ask(b.port, &(struct raw_request){.path = "/healthz/live"}, &reply);
-  raw_assert_error(&reply, 429, "too_many_connections", "");
-  assert_non_null(raw_header(&reply, "retry-after"));
-  raw_reply_free(&reply);
-  for (int i = 0; i < 200; i++) /* and more come */
-    close(raw_connect(b.port));
+  for (int i = 0; i < 100;
+       i++) { /* each has left before the next comes, and before the others go */
+    raw_ask(b.port, &(struct raw_request){.path = "/healthz/live"}, &reply);
+    raw_assert_error(&reply, 429, "too_many_connections", "");
+    assert_non_null(raw_header(&reply, "retry-after"));
+    raw_reply_free(&reply);
+  }
   for (int i = 0; i < LIMIT - 2; i++)
     close(fds[i]);
   assert_all_gone(asking);
