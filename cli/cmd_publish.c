@@ -154,15 +154,10 @@ static const struct line_source_handlers SOURCE = {.on_line = on_line, .on_end =
 
 static int start_one(struct publish *pub, const struct options *o) {
   char *data = NULL;
-  size_t len;
-  int code = event_args_data(o, 2, &data, &len);
+  struct cws_event event;
+  int code = event_args_event(o, &event, &data);
   if (code != 0)
     return code;
-  struct cws_event event = {.type = options_arg(o, 1),
-                            .timestamp = options_string(o, "timestamp"),
-                            .data = data,
-                            .data_len = len,
-                            .event_id = options_string(o, "event-id")};
   struct cws_error err = {0};
   int64_t seq;
   if (cws_publisher_send(pub->publisher, &event, &seq, &err) != 0) {

@@ -108,3 +108,15 @@ int event_args_data(const struct options *o, size_t first, char **out, size_t *l
   }
   return code;
 }
+
+int event_args_event(const struct options *o, struct cws_event *out, char **data) {
+  size_t len;
+  int code = event_args_data(o, 2, data, &len);
+  if (code == 0)
+    *out = (struct cws_event){.type = options_arg(o, 1),
+                              .timestamp = options_string(o, "timestamp"),
+                              .data = *data,
+                              .data_len = len,
+                              .event_id = options_string(o, "event-id")};
+  return code;
+}

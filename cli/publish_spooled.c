@@ -135,15 +135,10 @@ static int add_checked(struct spooled *p, const struct cws_event *given) {
 
 static int start_one(struct spooled *p, const struct options *o) {
   char *data = NULL;
-  size_t len;
-  int code = event_args_data(o, 2, &data, &len);
+  struct cws_event event;
+  int code = event_args_event(o, &event, &data);
   if (code != 0)
     return code;
-  struct cws_event event = {.type = options_arg(o, 1),
-                            .timestamp = options_string(o, "timestamp"),
-                            .data = data,
-                            .data_len = len,
-                            .event_id = options_string(o, "event-id")};
   code = add_checked(p, &event);
   free(data);
   if (code == 0)

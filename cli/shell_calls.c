@@ -122,15 +122,10 @@ static int publish_event(struct shell *s, const char *request_id, const struct c
 
 int shell_publish(struct shell *s, const struct options *o) {
   char *data = NULL;
-  size_t len;
-  int code = event_args_data(o, 2, &data, &len);
+  struct cws_event event;
+  int code = event_args_event(o, &event, &data);
   if (code != 0)
     return code;
-  struct cws_event event = {.type = options_arg(o, 1),
-                            .timestamp = options_string(o, "timestamp"),
-                            .data = data,
-                            .data_len = len,
-                            .event_id = options_string(o, "event-id")};
   code = publish_event(s, options_arg(o, 0), &event);
   free(data);
   return code;

@@ -14,7 +14,6 @@ if(CWS_SANITIZE)
     -fsanitize=${CWS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(cws_flags INTERFACE -fsanitize=${CWS_SANITIZE} -fuse-ld=gold) # gold: links in half the time
   if(CWS_SANITIZE MATCHES address)
-    target_compile_options(cws_flags INTERFACE -fno-sanitize=null) # which AddressSanitizer reports as well
     target_link_options(cws_flags INTERFACE -no-pie) # see cws_library
   endif()
 endif()

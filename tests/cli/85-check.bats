@@ -3,14 +3,6 @@
 
 load common
 
-# start_fake ANSWERS: a hub that says just that, at COUNCILWS_URL; teardown ends it.
-start_fake() {
-  mkfifo "$dir/fake"
-  node "$ROOT/tests/cli/fake_hub.js" "$1" >"$dir/fake" 3>&- &
-  read -r -t 20 COUNCILWS_URL <"$dir/fake"
-  export COUNCILWS_URL
-}
-
 one_line() {
   [ "$(wc -l <"$dir/out")" -eq 1 ] || fail "one line"
   assert_err_empty
@@ -50,7 +42,6 @@ one_line() {
   run3 councilws status --check
   assert_status 2
   [[ $out == "COUNCILWS CRITICAL - store_unavailable: disk / full |"* ]] || fail "line"
-  rm "$dir/fake"
   start_fake '{"/healthz/ready": [503, {"status": "draining"}], "/api/v1/ws/status": [200, {"status": "operational"}]}'
   run3 councilws status --check
   assert_status 1

@@ -3,15 +3,6 @@
 
 load common
 
-# start_fake ANSWERS: a hub that says just that, at COUNCILWS_URL.
-start_fake() {
-  mkfifo "$dir/fake"
-  node "$ROOT/tests/cli/fake_hub.js" "$1" >"$dir/fake" 2>/dev/null 3>&- &
-  read -r -t 20 COUNCILWS_URL <"$dir/fake"
-  export COUNCILWS_URL
-  rm "$dir/fake"
-}
-
 # verdicts: those of the last -o json, as "name=ok,tcp=ok,…".
 verdicts() {
   jq -r '.check + "=" + .verdict' "$dir/out" | paste -sd,

@@ -5,14 +5,6 @@
 
 load common
 
-start_fake() {
-  mkfifo "$dir/fake"
-  node "$ROOT/tests/cli/fake_hub.js" "$1" >"$dir/fake" 2>/dev/null 3>&- &
-  read -r -t 20 COUNCILWS_URL <"$dir/fake"
-  export COUNCILWS_URL
-  rm "$dir/fake"
-}
-
 # until_watched REQUEST PID: somebody is connected to it, or PID has ended.
 until_watched() {
   timeout 20 bash -c 'until "$COUNCILWS" status "$1" -o json 2>/dev/null | grep -q "\"watcher_count\":1" ||

@@ -54,6 +54,15 @@ start_hub_on() {
   export COUNCILWS_URL
 }
 
+# start_fake ANSWERS: a hub that says just that, at COUNCILWS_URL; teardown ends it.
+start_fake() {
+  mkfifo "$dir/fake"
+  node "$ROOT/tests/cli/fake_hub.js" "$1" >"$dir/fake" 2>/dev/null 3>&- &
+  read -r -t 20 COUNCILWS_URL <"$dir/fake"
+  export COUNCILWS_URL
+  rm "$dir/fake"
+}
+
 # stop_hub [SIGNAL]: ends it and waits; its status is in $hub_status.
 stop_hub() {
   hub_status=0
