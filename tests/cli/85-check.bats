@@ -46,7 +46,6 @@ one_line() {
   run3 councilws status --check
   assert_status 1
   [[ $out == "COUNCILWS WARNING - the hub is draining |"* ]] || fail "line"
-  rm "$dir/fake"
   start_fake '{"/healthz/ready": [503, {"from": "a proxy"}]}'
   run3 councilws status --check
   assert_status 2
