@@ -1,0 +1,16 @@
+# How a break (a patch of this folder) names its tests and promises. Sourced by run and by tests/structure/breaks.sh.
+
+break_tests() { sed -n '/^--- /q; s/^Test: //p' "$1"; }
+break_says() { sed -n '/^--- /q; s/^Says: //p' "$1"; }
+break_promises() { sed -n '/^--- /q; s/^Promise: //p' "$1"; }
+
+# test_name FILE[:NAME]: what ctest calls it.
+test_name() {
+  local file=${1%%:*} base
+  base=$(basename "$file")
+  case $file in
+  *.c) echo "${base%.c}" ;;
+  *.bats) echo "$(basename "$(dirname "$file")")_${base%.bats}" ;;
+  *) echo "no test: $1" >&2; return 1 ;;
+  esac
+}
