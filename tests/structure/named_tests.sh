@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# named_tests.sh ROOT: every test that docs/security.md names, as `tests/FILE` or `tests/FILE:NAME`, is there and is run.
+# named_tests.sh ROOT: every test that docs/security.md and docs/reliability.md name, as `tests/FILE` or `tests/FILE:NAME`, is there and is run.
 set -euo pipefail
 cd "$1"
 failed=0
@@ -14,6 +14,6 @@ while read -r name; do
     echo "$file does not run ${name#*:}" >&2
     failed=1
   fi
-done < <(grep -o '`tests/[^`]*`' docs/security.md | tr -d '`' | sort -u)
+done < <(grep -oh '`tests/[^`]*`' docs/security.md docs/reliability.md | tr -d '`' | sort -u)
 [ "$named" -ge 30 ] || { echo "only $named tests are named" >&2; exit 1; }
 exit "$failed"
