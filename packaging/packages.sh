@@ -3,7 +3,7 @@ PACKAGES_BUILD=(cmake ninja-build gcc libc6-dev pkg-config
   libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libcurl4-openssl-dev libjansson-dev
   libhttp-parser-dev libjose-dev libsqlite3-dev libssl-dev zlib1g-dev libreadline-dev)
 PACKAGES_TEST=(libcmocka-dev bats clang libclang-rt-14-dev clang-format curl jq nodejs node-ws sqlite3 openssl iproute2
-  strace tmux zsh fish mandoc lintian)
+  strace systemd tmux zsh fish mandoc lintian)
 
 # Installs those of its arguments that are missing; says what it does.
 packages_install() {

@@ -85,8 +85,14 @@ served_on_the_given_port() {
   [[ $COUNCILWS_URL == http://127.0.0.1:* ]] || fail "$COUNCILWS_URL"
 }
 
+@test "the unit starts nothing but the command and the shell that every Debian has" {
+  run3 sh -c "sed -n 's/^Exec[A-Za-z]*=\\([^ ]*\\).*/\\1/p' '$UNIT' | sort -u"
+  assert_status 0
+  assert_out "/bin/sh
+/usr/bin/councilws"
+}
+
 @test "the systemd unit is one that systemd understands, and it is hardened" {
-  command -v systemd-analyze >/dev/null || skip "systemd-analyze is not installed"
   sed "s|^ExecStart=[^ ]*|ExecStart=/bin/true|" "$UNIT" >"$dir/councilws.service"
   cp "$ROOT/packaging/councilws.socket" "$dir"
   run3 systemd-analyze verify --man=no "$dir/councilws.service" "$dir/councilws.socket"
