@@ -113,10 +113,13 @@ static void link_connected(struct link *link) {
     return;
   }
   interest_set(link, EPOLL_CTL_MOD, EPOLLIN);
-  if (link->path) {
+  bool is_nats = link->load->options.dialect == LOAD_NATS;
+  if (is_nats || link->path) {
     char text[4096];
+    size_t size =
+        is_nats ? nats_greeting(link, text, sizeof text) : watcher_upgrade(link, text, sizeof text);
     link->state = LINK_UPGRADING;
-    link_send(link, text, watcher_upgrade(link, text, sizeof text));
+    link_send(link, text, size);
   } else {
     link->state = LINK_OPEN;
     link->load->connected++;

@@ -21,6 +21,7 @@ enum load_dialect {
   LOAD_HUB,   /* councilws, and the limit */
   LOAD_NCHAN, /* POST /pub?id=ID, WebSocket at /sub/ID (from the newest on) and /all/ID (from the
                  oldest on) */
+  LOAD_NATS,  /* see nats.c */
 };
 
 struct load_options {
@@ -56,7 +57,8 @@ struct link {
   int fd;
   enum link_state state;
   link_take_fn *take;
-  const char *path; /* of the upgrade; NULL: plain HTTP, open once connected */
+  const char
+      *path; /* of the upgrade (NATS: of the consumer); NULL: plain HTTP, open once connected */
   int request;
   int sends;         /* a publisher's connection */
   uint8_t *in, *out; /* what came but is not whole; what is not sent */
@@ -106,6 +108,16 @@ bool publisher_can_send(const struct publisher *publisher);
 /* Sends events that are due at `due`, at most `wanted`; how many. Those over HTTP go to the request
  * given, one at a time. */
 int publisher_send(struct publisher *publisher, int request, uint64_t due, int wanted);
+/* The oldest event under way was answered. */
+void publisher_answered(struct publisher *publisher, bool good);
+
+/* nats.c */
+link_take_fn nats_take; /* of watchers and publishers */
+char *nats_path(const struct load *load, int request, bool all);
+size_t nats_greeting(const struct link *link, char *text, size_t size);
+/* What precedes an event and its line's end. */
+size_t nats_publish_head(const struct link *link, int request, size_t event_size, char *text,
+                         size_t size);
 
 /* The scenarios. 0, or 1 when something that should have held did not. */
 int flow_run(struct load *load);   /* flow.c: publish and deliver; also fill */

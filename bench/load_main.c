@@ -44,13 +44,25 @@ static const struct option long_options[] = {{"scenario", required_argument, NUL
                                              {NULL, 0, NULL, 0}};
 
 static int usage(void) {
-  fputs("usage: load --port N [--scenario flow|fill|replay|idle|connect] [--dialect hub|nchan] "
-        "[--token T] [--pids PID,…]\n"
-        "  [--requests N] [--watchers N] [--publishers N] [--pipeline N] [--bytes N] [--rate N] "
-        "[--count N] [--window N]\n"
-        "  [--warmup S] [--seconds S] [--tls] [--prefix TEXT] [--label TEXT]\n",
-        stderr);
+  fputs(
+      "usage: load --port N [--scenario flow|fill|replay|idle|connect] [--dialect hub|nchan|nats] "
+      "[--token T] [--pids PID,…]\n"
+      "  [--requests N] [--watchers N] [--publishers N] [--pipeline N] [--bytes N] [--rate N] "
+      "[--count N] [--window N]\n"
+      "  [--warmup S] [--seconds S] [--tls] [--prefix TEXT] [--label TEXT]\n",
+      stderr);
   return 2;
+}
+
+static int take_dialect(struct load_options *options, const char *name) {
+  static const char *const names[] = {
+      [LOAD_HUB] = "hub", [LOAD_NCHAN] = "nchan", [LOAD_NATS] = "nats"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strcmp(name, names[i])) {
+      options->dialect = (enum load_dialect)i;
+      return 0;
+    }
+  return -1;
 }
 
 static int take_option(struct load_options *options, int option) {
@@ -62,8 +74,7 @@ static int take_option(struct load_options *options, int option) {
     options->label = optarg;
     return 0;
   case 'd':
-    options->dialect = strcmp(optarg, "nchan") ? LOAD_HUB : LOAD_NCHAN;
-    return 0;
+    return take_dialect(options, optarg);
   case 'P':
     options->address.sin_port = htons((uint16_t)atoi(optarg));
     return 0;

@@ -1,4 +1,5 @@
-/* Publishers: over HTTP one event at a time on a kept-alive connection, over WebSocket many. */
+/* Publishers: over HTTP one event at a time on a kept-alive connection, over WebSocket and NATS
+ * many. */
 #define _GNU_SOURCE /* memmem */
 
 #include "bench/load.h"
@@ -22,7 +23,7 @@ static void publisher_sent(struct publisher *publisher, uint64_t due) {
   publisher->link.load->sent++;
 }
 
-static void publisher_answered(struct publisher *publisher, bool good) {
+void publisher_answered(struct publisher *publisher, bool good) {
   struct load *load = publisher->link.load;
   if (!publisher->under_way)
     return;
@@ -82,12 +83,26 @@ static size_t frame_write(const struct load *load, uint8_t *out, uint64_t due) {
   return at + payload;
 }
 
-static int send_frames(struct publisher *publisher, uint64_t due, int wanted) {
+static size_t message_write(const struct link *link, int request, uint8_t *out, size_t size,
+                            uint64_t due) {
+  static char event[FRAMES_BYTES];
+  size_t len = event_write(link->load, event, sizeof event, due);
+  size_t head = nats_publish_head(link, request, len, (char *)out, size);
+  memcpy(out + head, event, len);
+  memcpy(out + head + len, "\r\n", 2);
+  return head + len + 2;
+}
+
+static int send_many(struct publisher *publisher, int request, uint64_t due, int wanted) {
   static uint8_t out[2 * FRAMES_BYTES];
+  struct load *load = publisher->link.load;
   size_t size = 0;
   int count = 0;
   while (count < wanted && publisher->under_way < publisher->depth && size < FRAMES_BYTES) {
-    size += frame_write(publisher->link.load, out + size, due);
+    if (load->options.dialect == LOAD_NATS)
+      size += message_write(&publisher->link, request, out + size, sizeof out - size, due);
+    else
+      size += frame_write(load, out + size, due);
     publisher_sent(publisher, due);
     count++;
   }
@@ -96,8 +111,9 @@ static int send_frames(struct publisher *publisher, uint64_t due, int wanted) {
 }
 
 int publisher_send(struct publisher *publisher, int request, uint64_t due, int wanted) {
-  if (publisher->link.load->options.pipeline)
-    return send_frames(publisher, due, wanted);
+  const struct load_options *options = &publisher->link.load->options;
+  if (options->pipeline || options->dialect == LOAD_NATS)
+    return send_many(publisher, request, due, wanted);
   send_http(publisher, request, due);
   return 1;
 }
@@ -142,13 +158,16 @@ static size_t take_frames(struct link *link, uint8_t *bytes, size_t size) {
 
 int publisher_init(struct publisher *publisher, struct load *load, int request) {
   int pipeline = load->options.pipeline;
-  *publisher =
-      (struct publisher){.link = {.load = load,
-                                  .request = request,
-                                  .sends = 1,
-                                  .take = pipeline ? take_frames : take_answers,
-                                  .path = pipeline ? watcher_path(load, request, false) : NULL},
-                         .depth = pipeline ? pipeline : 1};
+  bool is_nats = load->options.dialect == LOAD_NATS;
+  *publisher = (struct publisher){
+      .link = {.load = load,
+               .request = request,
+               .sends = 1,
+               .take = is_nats    ? nats_take
+                       : pipeline ? take_frames
+                                  : take_answers,
+               .path = pipeline && !is_nats ? watcher_path(load, request, false) : NULL},
+      .depth = pipeline ? pipeline : 1};
   publisher->due = calloc((size_t)publisher->depth, sizeof *publisher->due);
   return publisher->due && link_open(&publisher->link) == 0 ? 0 : -1;
 }

@@ -16,6 +16,8 @@ static const char MARKER[] = "\"at\":";
 char *watcher_path(const struct load *load, int request, bool all) {
   const struct load_options *options = &load->options;
   char text[256];
+  if (options->dialect == LOAD_NATS)
+    return nats_path(load, request, all);
   if (options->dialect == LOAD_NCHAN)
     snprintf(text, sizeof text, "/%s/%s%d", all ? "all" : "sub", options->prefix, request);
   else
@@ -92,6 +94,8 @@ static size_t upgraded(struct link *link, const uint8_t *bytes, size_t size) {
 }
 
 size_t watcher_take(struct link *link, uint8_t *bytes, size_t size) {
+  if (link->load->options.dialect == LOAD_NATS)
+    return nats_take(link, bytes, size);
   size_t done = link->path ? upgraded(link, bytes, size) : 0;
   struct wire_frame frame;
   while (!link->path && link->state != LINK_CLOSED) {
