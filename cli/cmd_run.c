@@ -329,6 +329,7 @@ static int open_and_run(struct run *r, const struct options *o) {
     return code;
   code = open_spool(r, options_string(o, "spool"));
   if (code == 0) {
+    spool_forget_input(r->spool);
     code = run_it(r, o);
     close_spool(r);
   }

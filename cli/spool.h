@@ -8,6 +8,9 @@
  *   S 1 REQUEST JOB      the head: whose events, and what their event_ids begin with
  *   E HASH EVENT         an event; HASH is that of what the command was given
  *   A N                  the first N events are answered
+ * and, once it has been made smaller, behind the head
+ *   D N                  N events were answered and are not in it any more
+ *   H HASH…              the same, with the HASH of each
  */
 #ifndef CLI_SPOOL_H
 #define CLI_SPOOL_H
@@ -43,6 +46,8 @@ int spool_remove(struct spool *s);
 bool spool_has_next(struct spool *s, const struct cws_event *event);
 /* The same for a command of one event, wherever it stands. */
 bool spool_has(const struct spool *s, const struct cws_event *event);
+/* None will be given a second time: the file need not remember them once they are answered. */
+void spool_forget_input(struct spool *s);
 /* Adds an event, with an event_id and a timestamp where it has none; not kept before spool_sync.
  * 0 or errno. */
 int spool_add(struct spool *s, const struct cws_event *event);

@@ -236,3 +236,117 @@ head_record() {
   [ "$kills" -ge 10 ] || fail "only $kills kills: the calls have other names"
   [ -z "$(ls "$dir/s")" ] || fail "left: $(ls "$dir/s")"
 }
+
+# big_events N BYTES: N events of so many bytes, {"n": 1, …} and so on.
+big_events() {
+  local padding
+  padding=$(head -c "$2" /dev/zero | tr '\0' x)
+  seq -f "{\"type\":\"log\",\"data\":{\"n\": %.0f, \"x\": \"$padding\"}}" "$1"
+}
+
+# numbers_of REQUEST: n of each event that has one.
+numbers_of() {
+  events_of "$1" 2>/dev/null | jq '.n // empty' | paste -sd,
+}
+
+# until_smaller FILE BYTES: at most 20 s.
+until_smaller() {
+  timeout 20 bash -c 'until [ "$(stat -c %s "$1")" -lt "$2" ]; do sleep 0.02; done' _ "$1" "$2" ||
+    fail "it stays large: $(ls -l "$1")"
+}
+
+@test "a spool does not grow: what is acknowledged leaves its file, and the input is still known" {
+  start_hub
+  mkfifo "$dir/slow"
+  "$COUNCILWS" publish r --file "$dir/slow" --spool "$dir/s" >"$dir/ids" 2>"$dir/talk" &
+  publisher=$!
+  exec 7>"$dir/slow"
+  big_events 20 60000 >"$dir/in"
+  for part in 1,10 11,20; do
+    sed -n "${part}p" "$dir/in" >&7
+    wait_for "$dir/ids" "^${part#*,}$"
+    until_smaller "$dir/s/r.spool" 400000
+  done
+  grep -q '^........ H ' "$dir/s/r.spool" || fail "it was not made smaller"
+  kill -KILL "$publisher"
+  exec 7>&-
+  wait "$publisher" || true
+  echo '{"type":"log","data":{"n": 21}}' >>"$dir/in"
+  run3 councilws publish r --file "$dir/in" --spool "$dir/s"
+  assert_status 0
+  assert_out 21
+  assert_err_has "20 events of the input had been taken in before"
+  [ "$(numbers_of r)" = "$(seq 21 | paste -sd,)" ] || fail "each once: $(numbers_of r)"
+  [ -z "$(ls "$dir/s")" ] || fail "left: $(ls "$dir/s")"
+}
+
+@test "the spool of run does not grow, and knows only how much it has dropped" {
+  start_hub
+  mkfifo "$dir/slow"
+  "$COUNCILWS" run r --spool "$dir/s" -- cat "$dir/slow" >/dev/null 2>"$dir/talk" &
+  runner=$!
+  exec 7>"$dir/slow"
+  for part in 1 2; do
+    big_events 20 20000 >&7
+    wait_for_count r $((20 * part + 1))
+    until_smaller "$dir/s/r.spool" 300000
+  done
+  grep -q '^........ D [1-9]' "$dir/s/r.spool" || fail "it was not made smaller"
+  ! grep -q '^........ H ' "$dir/s/r.spool" || fail "it keeps what nobody will ask for"
+  exec 7>&-
+  wait "$runner"
+  [ "$(numbers_of r)" = "$(seq 20 | paste -sd,),$(seq 20 | paste -sd,)" ] || fail "each once: $(numbers_of r)"
+}
+
+# wait_for_count REQUEST N: until the hub has so many events; at most 20 s.
+wait_for_count() {
+  timeout 20 bash -c 'until [ "$("$COUNCILWS" status "$1" -o json 2>/dev/null | jq .count)" = "$2" ]; do sleep 0.05; done' _ "$1" "$2" ||
+    fail "no $2 events of $1"
+}
+
+# killed_at CALL N REQUEST COMMAND …: at its N-th such system call on the file that takes the spool's place, or on the
+# directory.
+killed_at() {
+  run3 trace -P "$dir/s/$3.spool.new" -P "$dir/s" -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" "$COUNCILWS" "${@:4}"
+}
+
+# each_step NAME CALL …: "NAME REQUEST CALL N" for every such call, until it is not killed any more; how often it was, in
+# $kills.
+each_step() {
+  kills=0
+  for call in "${@:2}"; do
+    for ((n = 1; n <= 40; n++)); do
+      "$1" "$1-$call-$n" $call $n
+      [ "$status" -eq 137 ] || break
+      kills=$((kills + 1))
+    done
+  done
+}
+
+publish_step() {
+  killed_at "$2" "$3" "$1" publish "$1" --file "$dir/in" --spool "$dir/s"
+  if [ -e "$dir/s/$1.spool" ] || [ -z "$(numbers_of "$1")" ]; then
+    councilws publish "$1" --file "$dir/in" --spool "$dir/s" >/dev/null 2>&1 || fail "$1: again"
+  fi
+  [ "$(numbers_of "$1")" = 1,2,3,4,5,6 ] || fail "$1: $(numbers_of "$1")"
+}
+
+# The command ends with it: what was taken in is all there, without a hole.
+run_step() {
+  killed_at "$2" "$3" "$1" run "$1" --spool "$dir/s" -- cat "$dir/in"
+  councilws publish "$1" --spool "$dir/s" >/dev/null 2>&1 || fail "$1: the rest"
+  numbers=$(numbers_of "$1")
+  [ "$numbers" = "$(seq "$(echo "$numbers" | tr ',' '\n' | grep -c .)" | paste -sd,)" ] || fail "$1: $numbers"
+}
+
+@test "killed at every step of making a spool smaller: each event is stored, once, in order" {
+  need_strace
+  start_hub
+  big_events 6 60000 >"$dir/in"
+  each_step publish_step openat write fsync rename unlink
+  [ "$kills" -ge 10 ] || fail "only $kills kills"
+  big_events 20 20000 >"$dir/in"
+  each_step run_step rename
+  [ "$kills" -ge 1 ] || fail "only $kills kills"
+  [ -z "$(ls "$dir/s")" ] || fail "left: $(ls "$dir/s")"
+}
