@@ -23,15 +23,6 @@ static size_t character(const unsigned char *s, size_t len) {
   return is_long || is_surrogate || is_beyond ? 0 : n;
 }
 
-size_t line_event_cut(const char *bytes, size_t len, size_t max) {
-  if (len <= max)
-    return len;
-  size_t cut = max;
-  while (cut > max - 3 && ((unsigned char)bytes[cut] & 0xc0) == 0x80)
-    cut--;
-  return cut;
-}
-
 static void write_escaped(FILE *to, unsigned char c) {
   if (c == '"' || c == '\\')
     fprintf(to, "\\%c", c);

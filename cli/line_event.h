@@ -15,9 +15,6 @@
 struct cws_event_owned *line_event(const char *stream, const char *line, size_t len,
                                    bool continues);
 
-/* How many of `len` bytes, at most `max`, can be taken without cutting a UTF-8 character. */
-size_t line_event_cut(const char *bytes, size_t len, size_t max);
-
 /* Writes a JSON string of any bytes. */
 void line_event_string(FILE *to, const char *bytes, size_t len);
 

@@ -15,7 +15,6 @@
 #include "cli/line_event.h"
 
 #define READ_SIZE 65536
-#define LINE_CAP (LINE_EVENT_MAX + READ_SIZE)
 #define RETRY_MS 10
 #define READS_AT_END 16 /* a full pipe and more; who writes on is not waited for */
 
@@ -34,50 +33,16 @@ static void set_state(struct output_tap *t, enum output_tap_state state) {
     uv_timer_stop(&t->retry);
 }
 
-/* ---- lines ---- */
-
-static void give(struct output_tap *t, char *line, size_t len, bool continues) {
-  char kept = line[len];
-  line[len] = '\0';
+static void on_line(const char *line, size_t len, bool continues, void *user) {
+  const struct output_tap *t = user;
   t->handlers->on_line(t->stream, line, len, continues, t->user);
-  line[len] = kept;
-}
-
-static void give_line(struct output_tap *t, char *line, size_t len) {
-  while (len > LINE_EVENT_MAX) {
-    size_t n = line_event_cut(line, len, LINE_EVENT_MAX);
-    give(t, line, n, true);
-    line += n;
-    len -= n;
-  }
-  if (len > 0 && line[len - 1] == '\r')
-    len--;
-  give(t, line, len, false);
-}
-
-/* Gives out the whole lines, and of a line without an end what is too long to wait. */
-static void give_lines(struct output_tap *t) {
-  char *start = t->line, *end = t->line + t->line_len, *newline;
-  while ((newline = memchr(start, '\n', (size_t)(end - start))) != NULL) {
-    give_line(t, start, (size_t)(newline - start));
-    start = newline + 1;
-  }
-  while (end - start > LINE_EVENT_MAX) {
-    size_t n = line_event_cut(start, (size_t)(end - start), LINE_EVENT_MAX);
-    give(t, start, n, true);
-    start += n;
-  }
-  t->line_len = (size_t)(end - start);
-  memmove(t->line, start, t->line_len);
 }
 
 static void over(struct output_tap *t) {
   if (t->state == TAP_ENDED)
     return;
   set_state(t, TAP_ENDED);
-  if (t->line_len > 0)
-    give_line(t, t->line, t->line_len);
-  t->line_len = 0;
+  line_cutter_end(&t->lines);
   close(t->from);
   t->from = -1;
   t->handlers->on_end(t->user);
@@ -120,9 +85,7 @@ static bool read_some(struct output_tap *t) {
   t->last_read_ms = uv_now(t->poll.loop);
   t->pending_len = (size_t)n;
   bool is_passed = pass_on(t);
-  memcpy(t->line + t->line_len, t->pending, (size_t)n); /* fits: LINE_EVENT_MAX at most are left */
-  t->line_len += (size_t)n;
-  give_lines(t);
+  line_cutter_take(&t->lines, t->pending, (size_t)n);
   if (t->failed != 0)
     over(t);
   else if (!is_passed)
@@ -150,10 +113,10 @@ static void on_retry(uv_timer_t *timer) {
 
 int output_tap_start(struct output_tap *t, uv_loop_t *loop) {
   t->pending = malloc(READ_SIZE);
-  t->line = malloc(LINE_CAP + 1);
-  if (t->pending == NULL || t->line == NULL)
+  int failed = line_cutter_init(&t->lines, LINE_EVENT_MAX, on_line, t);
+  if (failed != 0 || t->pending == NULL)
     return ENOMEM;
-  int failed = uv_poll_init(loop, &t->poll, t->from); /* makes it non-blocking: it is ours alone */
+  failed = uv_poll_init(loop, &t->poll, t->from); /* makes it non-blocking: it is ours alone */
   if (failed != 0)
     return -failed;
   uv_timer_init(loop, &t->retry);
@@ -176,5 +139,5 @@ void output_tap_finish(struct output_tap *t) {
   if (t->from >= 0)
     close(t->from);
   free(t->pending);
-  free(t->line);
+  line_cutter_finish(&t->lines);
 }

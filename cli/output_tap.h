@@ -10,9 +10,10 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "cli/line_cutter.h"
+
 struct output_tap_handlers {
-  /* A line without its newline, or a piece of a long one (`continues`: more of it comes). A NUL
-   * stands behind it. */
+  /* As of a line_cutter. */
   void (*on_line)(const char *stream, const char *line, size_t len, bool continues, void *user);
   /* Last call: the stream is over. */
   void (*on_end)(void *user);
@@ -33,8 +34,7 @@ struct output_tap {
   uv_timer_t retry;
   char *pending; /* to be passed on */
   size_t pending_len, pending_done;
-  char *line; /* not yet given out */
-  size_t line_len;
+  struct line_cutter lines;
   uint64_t last_read_ms; /* on the loop's clock */
   const struct output_tap_handlers *handlers;
   void *user;

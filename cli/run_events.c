@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "cli/line_cutter.h"
 #include "cli/line_event.h"
 #include "cli/paths.h"
 
@@ -24,7 +25,7 @@ static void write_command(FILE *to, char *const *argv) {
   size_t left = COMMAND_MAX;
   fputc('[', to);
   for (size_t i = 0; argv[i] != NULL && left > 0; i++) {
-    size_t len = line_event_cut(argv[i], strlen(argv[i]), left);
+    size_t len = line_cutter_fit(argv[i], strlen(argv[i]), left);
     if (i > 0)
       fputc(',', to);
     line_event_string(to, argv[i], len);
