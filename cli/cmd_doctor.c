@@ -414,7 +414,9 @@ static void on_follow_end(struct cws_follow *f, const struct cws_error *why, voi
   (void)f;
   struct doctor *d = user;
   d->follow = NULL;
-  if (why != NULL && why->code != CWS_ECANCELED)
+  bool is_expected = why == NULL || why->code == CWS_ECANCELED ||
+                     (why->code == CWS_EFORBIDDEN && !d->may_watch && d->step != STEP_UPGRADE);
+  if (!is_expected)
     fail(d, exit_code_of(why->code), why->message);
 }
 

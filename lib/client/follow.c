@@ -208,6 +208,14 @@ static void follow_tell_session(struct cws_follow *f, const struct hub_hello *he
     f->handlers.on_session(f, &session, f->user);
 }
 
+/* The hub has let it in to publish only: no event would ever come. */
+static void follow_refuse(struct cws_follow *f, const struct hub_hello *hello) {
+  struct cws_error why = {0};
+  follow_tell_session(f, hello);
+  err_set(&why, CWS_EFORBIDDEN, "this token may not watch '%s'", f->options.request_id);
+  follow_finish(f, &why);
+}
+
 static void follow_on_hello(struct channel *s, const struct hub_hello *hello, void *user) {
   struct cws_follow *f = user;
   const char *epoch = hello->epoch != NULL ? hello->epoch : "";
@@ -215,6 +223,11 @@ static void follow_on_hello(struct channel *s, const struct hub_hello *hello, vo
   if (f->phase != FOLLOW_OPENING)
     return;
   op_ref(&f->op);
+  if (hello->no_events) {
+    follow_refuse(f, hello);
+    op_unref(&f->op);
+    return;
+  }
   retry_succeeded(&f->retry);
   if (f->epoch[0] == '\0' || strcmp(epoch, f->epoch) != 0)
     follow_set_epoch(f, epoch, hello->resume_from);

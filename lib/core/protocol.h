@@ -50,6 +50,7 @@ struct hub_hello {
   const char *request_id, *connection_id, *subscriber, *epoch;
   int64_t first_message_id, last_message_id, resume_from;
   int64_t heartbeat_interval_ms, inactivity_timeout_ms; /* on the wire in seconds */
+  bool no_events; /* the token may publish, but not watch; on the wire as watch: false */
 };
 
 /* Each appends one message as JSON. `now_ms` becomes its timestamp. */

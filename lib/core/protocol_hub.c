@@ -86,6 +86,10 @@ void hub_format_hello(struct buf *b, const struct hub_hello *h, int64_t now_ms) 
   add_int(b, "resume_from", h->resume_from);
   add_seconds(b, "heartbeat_interval", h->heartbeat_interval_ms);
   add_seconds(b, "inactivity_timeout", h->inactivity_timeout_ms);
+  if (h->no_events) {
+    name(b, "watch");
+    buf_add_str(b, "false");
+  }
   add_str(b, "message", "connected");
   end(b);
 }
@@ -191,6 +195,7 @@ static int read_hello(struct hub_message *m, const json_t *data, struct cws_erro
   if (!get_seconds(data, "heartbeat_interval", &h->heartbeat_interval_ms) ||
       !get_seconds(data, "inactivity_timeout", &h->inactivity_timeout_ms))
     return wrong(err, "connection_established", "heartbeat_interval or inactivity_timeout");
+  h->no_events = json_is_false(json_object_get(data, "watch"));
   return 0;
 }
 

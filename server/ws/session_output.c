@@ -46,6 +46,7 @@ void session_put_hello(struct session *s, struct buf *out, const struct stream_i
       .resume_from = resume_from,
       .heartbeat_interval_ms = s->settings->heartbeat_interval_ms,
       .inactivity_timeout_ms = s->settings->inactivity_timeout_ms,
+      .no_events = !s->can_watch,
   };
   hub_format_hello(json_begin(s), &hello, session_wall_ms(s));
   json_end(s, out);

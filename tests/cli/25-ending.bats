@@ -97,3 +97,21 @@ load common
   assert_status 81
   grep -q 'may be gone (epoch)' "$dir/talk" || fail "$(cat "$dir/talk")"
 }
+
+@test "a running watch whose token the hub takes no more ends with 77, and says why" {
+  head -c 48 /dev/urandom | base64 >"$dir/key"
+  start_hub --secret-file "$dir/key"
+  COUNCILWS_TOKEN=$(councilws token --secret-file "$dir/key" --sub me --subscribe '*' --publish '*')
+  export COUNCILWS_TOKEN
+  make_events 1 | councilws publish r --file - >/dev/null
+  "$COUNCILWS" watch r >"$dir/seen" 2>"$dir/talk" &
+  watcher=$!
+  wait_for "$dir/seen" 'n=1'
+  head -c 48 /dev/urandom | base64 >"$dir/key"
+  kill -HUP "$hub"
+  status=0
+  wait "$watcher" || status=$?
+  assert_status 77
+  [ "$(cat "$dir/talk")" = "councilws: r: the hub closed the connection: the token is no longer valid" ] ||
+    fail "$(cat "$dir/talk")"
+}

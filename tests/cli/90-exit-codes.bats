@@ -128,6 +128,10 @@ until_watched() {
   assert_status 77
   COUNCILWS_TOKEN=$(councilws token --sub me) run3 councilws publish r log
   assert_status 77
+  COUNCILWS_TOKEN=$(councilws token --sub me --publish '*') run3 councilws watch r # not let wait for what never comes
+  assert_status 77
+  assert_out ""
+  assert_err_has "r: this token may not watch 'r'"
 }
 
 @test "exit 78: configuration" {

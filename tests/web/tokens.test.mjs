@@ -64,6 +64,13 @@ for (const transport of ["auto", "sse"]) {
     assert.equal(seen.details[1].error.code, "forbidden");
   });
 
+  test(`who may only publish is told so, once (${transport})`, async () => {
+    const token = hub.sign("--sub", "bob", "--publish", "*");
+    const seen = watch(hub, "run", { token, transport });
+    await assert.rejects(seen.follow.closed, { name: "CouncilError", code: "forbidden" });
+    assert.deepEqual(seen.states, ["connecting", "closed"]);
+  });
+
   test(`a bad token without another one ends it (${transport})`, async () => {
     const seen = watch(hub, "run", { token: "not.a.token", transport });
     await assert.rejects(seen.follow.closed, { name: "CouncilError", code: "bad_token" });

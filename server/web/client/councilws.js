@@ -206,6 +206,7 @@ export class Follow {
   }
 
   #takeHello(hello) {
+    if (hello.watch === false) return this.#end(new CouncilError("forbidden", `this token may not watch '${this.#requestId}'`));
     this.#isReady = true;
     this.#failures = this.#refusedTokens = 0;
     this.#sentAck = 0;

@@ -486,6 +486,29 @@ static void a_refusal_ends_with_the_hubs_own_words(void **state) {
   }
 }
 
+static void no_events_script(struct fake_conn *c, int index, void *user) {
+  (void)index;
+  (void)user;
+  fake_upgrade(c);
+  fake_text(c, "{\"type\":\"connection_established\",\"timestamp\":\"2026-01-02T03:04:05.678Z\","
+               "\"message_id\":0,\"data\":{\"request_id\":\"r\",\"connection_id\":\"c1\","
+               "\"subscriber\":\"alice\",\"epoch\":\"e\",\"first_message_id\":1,"
+               "\"last_message_id\":9,\"resume_from\":0,\"heartbeat_interval\":30,"
+               "\"inactivity_timeout\":300,\"watch\":false,\"message\":\"hello\"}}");
+  fake_wait_end(c);
+}
+
+static void who_is_let_in_to_publish_only_is_told_at_once(void **state) {
+  (void)state;
+  struct seen s = {0};
+  struct cws_follow_options o;
+  cws_follow_options_init(&o);
+  follow_script(no_events_script, NULL, &o, &s);
+  assert_int_equal(s.ended_with, CWS_EFORBIDDEN);
+  assert_string_equal(s.message, "this token may not watch 'r'");
+  assert_int_equal(s.waits, 0);
+}
+
 static void busy_script(struct fake_conn *c, int index, void *user) {
   static const int statuses[] = {408, 425, 429, 500, 503};
   (void)user;
@@ -847,6 +870,7 @@ int main(void) {
       cmocka_unit_test(heartbeats_and_pings_are_answered),
       cmocka_unit_test(a_hub_that_does_not_answer_is_left_in_time),
       cmocka_unit_test(a_refusal_ends_with_the_hubs_own_words),
+      cmocka_unit_test(who_is_let_in_to_publish_only_is_told_at_once),
       cmocka_unit_test(temporary_refusals_are_tried_again),
       cmocka_unit_test(after_max_attempts_it_ends),
       cmocka_unit_test(close_codes_say_whether_to_come_back),

@@ -129,7 +129,7 @@ static int call_new(const struct test_case *c, struct cws_error *err) {
 }
 
 static int call_hello(const struct test_case *c, struct cws_error *err) {
-  struct hub_hello h = {"req-1", "c1", "ann", "k3", 1, 9, 3, 30000, 300250};
+  struct hub_hello h = {"req-1", "c1", "ann", "k3", 1, 9, 3, 30000, 300250, true};
   struct buf b;
   (void)c;
   buf_init(&b);

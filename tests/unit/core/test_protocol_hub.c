@@ -29,6 +29,8 @@ static void describe_hello(struct buf *b, const struct hub_hello *h) {
            h->connection_id, h->subscriber, h->epoch, (long long)h->first_message_id,
            (long long)h->last_message_id, (long long)h->resume_from,
            (long long)h->heartbeat_interval_ms, (long long)h->inactivity_timeout_ms);
+  if (h->no_events)
+    buf_add_str(b, " no events");
 }
 
 static void describe_answer(struct buf *b, const struct hub_message *m) {
@@ -153,12 +155,26 @@ static void a_written_hello_is_read_as_the_same(void **state) {
   buf_finish(&b);
 }
 
+static void a_hello_without_events_says_so(void **state) {
+  (void)state;
+  struct buf b;
+  struct hub_message m;
+  struct hub_hello h = {"r", "c", "s", "e", 0, 0, 0, 0, 0, true};
+  buf_init(&b);
+  hub_format_hello(&b, &h, NOW_MS);
+  assert_non_null(strstr(b.data, "\"watch\":false,"));
+  assert_int_equal(hub_message_parse(b.data, b.len, &m, NULL), 0);
+  assert_true(m.hello.no_events);
+  hub_message_finish(&m);
+  buf_finish(&b);
+}
+
 /* A name may hold what JSON escapes, and a user's own characters. */
 static void names_are_escaped(void **state) {
   (void)state;
   struct buf b;
   struct hub_message m;
-  struct hub_hello h = {"r", "c", "\xc3\xa9\"\\/\x01", "e", 0, 0, 0, 0, 0};
+  struct hub_hello h = {"r", "c", "\xc3\xa9\"\\/\x01", "e", 0, 0, 0, 0, 0, false};
   buf_init(&b);
   hub_format_hello(&b, &h, NOW_MS);
   assert_int_equal(hub_message_parse(b.data, b.len, &m, NULL), 0);
@@ -177,7 +193,7 @@ static void intervals_are_written_in_seconds_and_keep_their_milliseconds(void **
               {1001, "1.001"}, {1500, "1.5"},  {30000, "30"},
               {10100, "10.1"}, {999, "0.999"}, {INT64_C(3155760000000), "3155760000"}};
   for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-    struct hub_hello h = {"r", "c", "s", "e", 0, 0, 0, rows[i].ms, rows[i].ms};
+    struct hub_hello h = {"r", "c", "s", "e", 0, 0, 0, rows[i].ms, rows[i].ms, false};
     struct hub_message m;
     struct buf b;
     char wanted[100];
@@ -278,6 +294,7 @@ int main(void) {
       cmocka_unit_test(every_message_of_the_protocol_is_read),
       cmocka_unit_test(everything_else_breaks_the_protocol),
       cmocka_unit_test(a_written_hello_is_read_as_the_same),
+      cmocka_unit_test(a_hello_without_events_says_so),
       cmocka_unit_test(names_are_escaped),
       cmocka_unit_test(intervals_are_written_in_seconds_and_keep_their_milliseconds),
       cmocka_unit_test(written_positions_are_read_as_the_same),
