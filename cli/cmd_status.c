@@ -44,6 +44,13 @@ static enum out_style status_style(const char *status) {
 
 /* ---- one request in plain lines ---- */
 
+static void show_word(const char *word) {
+  if (word[0] == '\0')
+    return;
+  out_write("  ", 2);
+  out_escaped(word, 40);
+}
+
 static void show_subtasks(const json_t *subtasks) {
   if (number_of(subtasks, "total") == 0)
     return;
@@ -55,13 +62,8 @@ static void show_subtasks(const json_t *subtasks) {
     out_write("  ", 2);
     out_escaped(text_of(item, "id"), 40);
     out_printf("  %s", text_of(item, "status"));
-    const char *who = text_of(item, "agent");
-    if (who[0] == '\0')
-      who = text_of(item, "model");
-    if (who[0] != '\0') {
-      out_write("  ", 2);
-      out_escaped(who, 40);
-    }
+    show_word(text_of(item, "agent"));
+    show_word(text_of(item, "model"));
     if (number_of(item, "tokens") > 0)
       out_printf("  %lld tokens", number_of(item, "tokens"));
     double cost = json_number_value(json_object_get(item, "cost"));

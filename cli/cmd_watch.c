@@ -447,7 +447,10 @@ const struct command COMMAND_WATCH = {
         "state, agent or model, confidence, cost, tokens and time, sums for each branch; the "
         "latest events. Where not all subtasks fit, those that run or failed come first. When the "
         "request has ended the picture stays, with the response below it. Several requests are a "
-        "line each: up, down or a number chooses one, Enter opens and closes it. q ends it like "
+        "line each: up, down or a number chooses one, Enter opens and closes it. Where the tree is "
+        "higher "
+        "than its place PgUp and PgDn scroll it, up and down too where there is one request; Esc "
+        "goes back. q ends it like "
         "ctrl-C, with 130. Where standard output or standard error is no terminal, in the "
         "background, and with TERM=dumb there are plain lines instead; without -o tree also where "
         "standard input is /dev/null, as for a job of a script.",

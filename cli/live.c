@@ -55,6 +55,7 @@ static int draw(struct live *l, bool is_last) {
     frame_finish(&frame);
     return EXIT_OS;
   }
+  picture_drawn(&l->picture, frame.scroll_max, frame.scroll_page);
   screen_draw(&l->screen, &frame);
   l->is_behind = false;
   l->drawn_ms = uv_now(l->frame_timer.loop);
@@ -125,6 +126,28 @@ static void on_talk(enum cws_log_level level, const char *message, void *user) {
   draw_soon(l);
 }
 
+static bool give_key(struct picture *p, int key) {
+  static const struct {
+    int key;
+    enum picture_key means;
+  } KEYS[] = {
+      {TTY_UP, PICTURE_UP},           {'k', PICTURE_UP},
+      {TTY_DOWN, PICTURE_DOWN},       {'j', PICTURE_DOWN},
+      {TTY_PAGE_UP, PICTURE_PAGE_UP}, {TTY_PAGE_DOWN, PICTURE_PAGE_DOWN},
+      {TTY_HOME, PICTURE_FIRST},      {TTY_END, PICTURE_LAST},
+      {TTY_ENTER, PICTURE_TOGGLE},    {' ', PICTURE_TOGGLE},
+      {TTY_RIGHT, PICTURE_TOGGLE},    {TTY_ESCAPE, PICTURE_CLOSE},
+      {TTY_LEFT, PICTURE_CLOSE},
+  };
+  for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
+    if (KEYS[i].key == key) {
+      picture_key(p, KEYS[i].means);
+      return true;
+    }
+  }
+  return false;
+}
+
 static void on_key(int key, void *user) {
   struct live *l = user;
   if (key == 'q' || key == 'Q') {
@@ -135,15 +158,7 @@ static void on_key(int key, void *user) {
     screen_resized(&l->screen); /* somebody else has written there */
   else if (key >= '1' && key <= '9')
     picture_select(&l->picture, (size_t)(key - '1'));
-  else if (key == TTY_UP || key == 'k')
-    picture_key(&l->picture, PICTURE_UP);
-  else if (key == TTY_DOWN || key == 'j')
-    picture_key(&l->picture, PICTURE_DOWN);
-  else if (key == TTY_ENTER || key == ' ' || key == TTY_RIGHT)
-    picture_key(&l->picture, PICTURE_TOGGLE);
-  else if (key == TTY_ESCAPE || key == TTY_LEFT)
-    picture_key(&l->picture, PICTURE_CLOSE);
-  else
+  else if (!give_key(&l->picture, key))
     return;
   draw_soon(l);
 }

@@ -118,7 +118,25 @@ void tty_size(int *columns, int *lines) {
 
 /* ---- keys ---- */
 
-static int key_of_sequence(char last) {
+/* ESC [ 5 ~: by its number. */
+static int key_of_number(const char *digits) {
+  switch (atoi(digits)) {
+  case 1:
+  case 7:
+    return TTY_HOME;
+  case 4:
+  case 8:
+    return TTY_END;
+  case 5:
+    return TTY_PAGE_UP;
+  case 6:
+    return TTY_PAGE_DOWN;
+  default:
+    return 0;
+  }
+}
+
+static int key_of_sequence(char last, const char *parameters) {
   switch (last) {
   case 'A':
     return TTY_UP;
@@ -128,6 +146,12 @@ static int key_of_sequence(char last) {
     return TTY_RIGHT;
   case 'D':
     return TTY_LEFT;
+  case 'H':
+    return TTY_HOME;
+  case 'F':
+    return TTY_END;
+  case '~':
+    return key_of_number(parameters);
   default:
     return 0;
   }
@@ -138,7 +162,7 @@ static void give(struct tty *t, int key) {
     t->handlers.on_key(key, t->user);
 }
 
-/* ESC [ A, ESC O A, and longer ones with parameters, of which only the end is looked at. */
+/* ESC [ A, ESC O A, and longer ones with parameters before the end. */
 static void take_byte(struct tty *t, char c) {
   if (t->held_len == 0 && c == TTY_ESCAPE) {
     t->held[t->held_len++] = c;
@@ -151,8 +175,11 @@ static void take_byte(struct tty *t, char c) {
     give(t, TTY_ESCAPE);
     take_byte(t, c);
   } else if (c >= 0x40) {
+    t->held[t->held_len] = '\0';
     t->held_len = 0;
-    give(t, key_of_sequence(c));
+    give(t, key_of_sequence(c, t->held + 2));
+  } else if (t->held_len + 1 < sizeof t->held) {
+    t->held[t->held_len++] = c;
   }
 }
 

@@ -15,6 +15,10 @@ enum tty_key { /* others are the character itself */
                TTY_DOWN,
                TTY_RIGHT,
                TTY_LEFT,
+               TTY_PAGE_UP,
+               TTY_PAGE_DOWN,
+               TTY_HOME,
+               TTY_END,
 };
 
 struct tty;

@@ -18,7 +18,8 @@ struct layout_view {
 struct frame {
   char **lines; /* as line_add takes them */
   size_t count, cap;
-  bool failed; /* memory was out: not to be shown */
+  bool failed;                    /* memory was out: not to be shown */
+  size_t scroll_max, scroll_page; /* of the tree: how far it goes, by how much at a time */
 };
 
 void layout_picture(const struct picture *p, const struct layout_view *view, struct frame *out);

@@ -14,28 +14,30 @@
 
 enum column {
   COLUMN_STATE,
-  COLUMN_WHO,
+  COLUMN_WHO, /* the agent, else the model */
+  COLUMN_MODEL,
   COLUMN_CONFIDENCE,
   COLUMN_COST,
   COLUMN_TOKENS,
   COLUMN_TIME
 };
-#define COLUMNS 6
+#define COLUMNS 7
 
 static const struct {
   int cells, from_width; /* of the terminal */
   bool is_right;
 } columns[COLUMNS] = {
-    [COLUMN_STATE] = {7, 64, false},     [COLUMN_WHO] = {14, 72, false},
-    [COLUMN_CONFIDENCE] = {4, 78, true}, [COLUMN_COST] = {8, 46, true},
-    [COLUMN_TOKENS] = {6, 56, true},     [COLUMN_TIME] = {6, 40, true},
+    [COLUMN_STATE] = {7, 64, false},  [COLUMN_WHO] = {14, 72, false},
+    [COLUMN_MODEL] = {14, 72, false}, [COLUMN_CONFIDENCE] = {4, 78, true},
+    [COLUMN_COST] = {8, 46, true},    [COLUMN_TOKENS] = {6, 56, true},
+    [COLUMN_TIME] = {6, 40, true},
 };
 
 struct table {
   const struct sheet *sheet;
   const struct run *run;
   int depth_max;
-  int name_cells, who_cells;
+  int name_cells, who_cells, model_cells;
   bool has[COLUMNS]; /* something to show in any row */
 };
 
@@ -93,15 +95,22 @@ static void column_text(const struct table *t, const struct tree_row *row, enum 
       sheet_span(seconds, out);
     break;
   case COLUMN_WHO:
+  case COLUMN_MODEL:
     break;
   }
 }
 
+static const char *model_of(const struct table *t, const struct tree_row *row) {
+  const struct subtask *item = run_subtask(t->run, row->node);
+  return item != NULL && item->model != NULL ? item->model : "";
+}
+
+/* Where models have a column of their own, they are in no other. */
 static const char *who_of(const struct table *t, const struct tree_row *row) {
   const struct subtask *item = run_subtask(t->run, row->node);
-  if (item == NULL)
-    return "";
-  return item->agent != NULL ? item->agent : item->model != NULL ? item->model : "";
+  if (item != NULL && item->agent != NULL)
+    return item->agent;
+  return t->has[COLUMN_MODEL] ? "" : model_of(t, row);
 }
 
 /* ---- widths ---- */
@@ -120,7 +129,7 @@ static int depth_shown(const struct table *t, const struct tree_row *row) {
 }
 
 static int column_cells(const struct table *t, enum column c) {
-  return c == COLUMN_WHO ? t->who_cells : columns[c].cells;
+  return c == COLUMN_WHO ? t->who_cells : c == COLUMN_MODEL ? t->model_cells : columns[c].cells;
 }
 
 static bool is_shown(const struct table *t, enum column c) {
@@ -134,25 +143,55 @@ static int columns_cells(const struct table *t) {
   return cells;
 }
 
-static void measure(struct table *t, const struct tree *tree) {
-  int width = t->sheet->view->width, name = NAME_MIN, who = 0;
-  int who_max = width < 100 ? columns[COLUMN_WHO].cells : width / 6;
-  for (size_t i = 0; i < tree->count; i++) {
-    const struct tree_row *row = &tree->rows[i];
-    char text[NUMBER_BUF];
-    for (int c = 0; c < COLUMNS; c++) {
-      column_text(t, row, (enum column)c, text);
-      t->has[c] = t->has[c] || text[0] != '\0';
-    }
-    int who_cells = cells_of(t->sheet, who_of(t, row), who_max);
-    who = who_cells > who ? who_cells : who;
-    int cells = 2 + 3 * depth_shown(t, row) + (row->parts > 0 ? 10 : 0);
-    cells += cells_of(t->sheet, t->run->nodes[row->node].id, NAME_MAX);
-    name = cells > name ? cells : name;
+static void measure_row(struct table *t, const struct tree_row *row, int *name) {
+  char text[NUMBER_BUF];
+  for (int c = 0; c < COLUMNS; c++) {
+    column_text(t, row, (enum column)c, text);
+    t->has[c] = t->has[c] || text[0] != '\0';
   }
-  t->who_cells = who;
-  t->has[COLUMN_WHO] = who > 0;
-  int room = width - columns_cells(t);
+  int cells = 2 + 3 * depth_shown(t, row) + (row->parts > 0 ? 10 : 0);
+  cells += cells_of(t->sheet, t->run->nodes[row->node].id, NAME_MAX);
+  *name = cells > *name ? cells : *name;
+}
+
+typedef const char *who_fn(const struct table *t, const struct tree_row *row);
+
+static int widest(const struct table *t, const struct tree *tree, who_fn *who) {
+  int width = t->sheet->view->width, widest = 0;
+  int most = width < 100 ? columns[COLUMN_WHO].cells : width / 6;
+  for (size_t i = 0; i < tree->count; i++) {
+    int cells = cells_of(t->sheet, who(t, &tree->rows[i]), most);
+    widest = cells > widest ? cells : widest;
+  }
+  return widest;
+}
+
+static bool is_any_with_both(const struct table *t, const struct tree *tree) {
+  for (size_t i = 0; i < tree->count; i++) {
+    const struct subtask *item = run_subtask(t->run, tree->rows[i].node);
+    if (item != NULL && item->agent != NULL && item->model != NULL)
+      return true;
+  }
+  return false;
+}
+
+static int room_for_names(struct table *t, const struct tree *tree, bool has_models) {
+  t->has[COLUMN_MODEL] = has_models;
+  t->who_cells = widest(t, tree, who_of);
+  t->model_cells = has_models ? widest(t, tree, model_of) : 0;
+  t->has[COLUMN_WHO] = t->who_cells > 0;
+  return t->sheet->view->width - columns_cells(t);
+}
+
+/* Agents and models have a column each where some subtask has both, and no name has to be cut for
+ * it. */
+static void measure(struct table *t, const struct tree *tree) {
+  int name = NAME_MIN;
+  for (size_t i = 0; i < tree->count; i++)
+    measure_row(t, &tree->rows[i], &name);
+  int room = is_any_with_both(t, tree) ? room_for_names(t, tree, true) : 0;
+  if (room < name)
+    room = room_for_names(t, tree, false);
   t->name_cells = name < room ? name : room;
 }
 
@@ -213,8 +252,8 @@ static void column(const struct table *t, struct line *l, const struct tree_row 
   int from = l->cells + 2, cells = column_cells(t, c);
   column_text(t, row, c, text);
   line_pad(l, columns[c].is_right ? from + cells - (int)strlen(text) : from);
-  if (c == COLUMN_WHO)
-    line_fit(l, who_of(t, row), cells);
+  if (c == COLUMN_WHO || c == COLUMN_MODEL)
+    line_fit(l, c == COLUMN_WHO ? who_of(t, row) : model_of(t, row), cells);
   else
     line_add(l, text);
   line_pad(l, from + cells);
@@ -241,6 +280,10 @@ static void row_line(const struct table *t, const struct tree_row *row, uint64_t
   sheet_end(t->sheet, &l);
 }
 
+struct window { /* of the rows of a tree */
+  size_t from, count;
+};
+
 static void hidden_line(const struct sheet *s, const struct tree *tree) {
   struct line l;
   sheet_begin(s, &l);
@@ -254,10 +297,24 @@ static void hidden_line(const struct sheet *s, const struct tree *tree) {
               subtask_state_name((enum subtask_state)state));
     before = ", ";
   }
+  if (s->view->has_keys && !s->view->is_last && s->view->width >= 60)
+    line_add(&l, "; PgDn: scroll");
   sheet_end(s, &l);
 }
 
-static void rows(const struct sheet *s, const struct run *r, const struct tree *tree) {
+/* Above and below what is shown. */
+static void place_line(const struct sheet *s, size_t above, size_t below) {
+  struct line l;
+  sheet_begin(s, &l);
+  line_ink(&l, INK_DIM);
+  line_addf(&l, "%s %zu above, %zu below", s->marks->cut, above, below);
+  if (s->view->width >= 72)
+    line_add(&l, "; up, down, PgUp, PgDn: scroll; Esc: what runs first");
+  sheet_end(s, &l);
+}
+
+static void rows(const struct sheet *s, const struct run *r, const struct tree *tree,
+                 const struct window *w) {
   int depth_max = s->view->width / 10;
   struct table t = {
       .sheet = s, .run = r, .depth_max = depth_max < DEPTH_MAX ? depth_max : DEPTH_MAX};
@@ -265,21 +322,49 @@ static void rows(const struct sheet *s, const struct run *r, const struct tree *
   measure(&t, tree);
   if (arms == NULL)
     s->frame->failed = true;
-  for (size_t i = 0; arms != NULL && i < tree->count; i++)
+  for (size_t i = w->from; arms != NULL && i < w->from + w->count; i++)
     row_line(&t, &tree->rows[i], arms[i]);
-  if (tree->hidden_count > 0)
-    hidden_line(s, tree);
   free(arms);
 }
 
-void layout_tree(const struct sheet *s, const struct run *r, size_t max_rows) {
+/* Everything, of which the window shows a part. */
+static void scrolled(const struct sheet *s, const struct run *r, size_t max_rows) {
   struct tree tree;
-  if (max_rows == 0 || tree_size(r) == 0)
+  if (tree_init(&tree, r, SIZE_MAX) != 0) {
+    s->frame->failed = true;
     return;
+  }
+  struct window w = {.from = s->picture->scroll, .count = max_rows - 1};
+  if (w.from + w.count > tree.count)
+    w.from = tree.count > w.count ? tree.count - w.count : 0;
+  if (w.from + w.count > tree.count)
+    w.count = tree.count - w.from;
+  rows(s, r, &tree, &w);
+  place_line(s, w.from, tree.count - w.from - w.count + tree.hidden_count);
+  tree_finish(&tree);
+}
+
+static void picked(const struct sheet *s, const struct run *r, size_t max_rows) {
+  struct tree tree;
   if (tree_init(&tree, r, max_rows) != 0) {
     s->frame->failed = true;
     return;
   }
-  rows(s, r, &tree);
+  rows(s, r, &tree, &(struct window){0, tree.count});
+  if (tree.hidden_count > 0)
+    hidden_line(s, &tree);
   tree_finish(&tree);
+}
+
+void layout_tree(const struct sheet *s, const struct run *r, size_t max_rows) {
+  size_t size = tree_size(r);
+  if (max_rows == 0 || size == 0)
+    return;
+  bool is_cut = size > max_rows && max_rows > 1;
+  s->frame->scroll_max = is_cut ? size - (max_rows - 1) : 0;
+  s->frame->scroll_page = max_rows - 1;
+  if (is_cut && s->picture->is_scrolled && !s->view->is_last)
+    scrolled(s, r, max_rows);
+  else
+    picked(s, r, max_rows);
 }

@@ -79,21 +79,78 @@ void picture_select(struct picture *p, size_t run) {
     return;
   p->is_expanded = !(p->is_expanded && p->selected == run);
   p->selected = run;
+  p->is_scrolled = false;
+}
+
+/* By rows; from a choice of rows to all of them with the first move, which shows the top. Above the
+ * top there is the choice again. */
+static void scroll(struct picture *p, bool is_down, size_t rows) {
+  if (!p->is_scrolled) {
+    p->is_scrolled = is_down && p->scroll_max > 0;
+    p->scroll = 0;
+  } else if (is_down) {
+    p->scroll = p->scroll + rows < p->scroll_max ? p->scroll + rows : p->scroll_max;
+  } else if (p->scroll == 0) {
+    p->is_scrolled = false;
+  } else {
+    p->scroll -= rows < p->scroll ? rows : p->scroll;
+  }
+}
+
+static void scroll_to(struct picture *p, size_t row) {
+  p->is_scrolled = p->scroll_max > 0;
+  p->scroll = row;
+}
+
+static void move(struct picture *p, bool is_down) {
+  size_t before = p->selected;
+  if (p->count == 1) {
+    scroll(p, is_down, 1);
+    return;
+  }
+  if (is_down)
+    p->selected += p->selected + 1 < p->count ? 1 : 0;
+  else
+    p->selected -= p->selected > 0 ? 1 : 0;
+  p->is_scrolled = p->is_scrolled && p->selected == before;
+}
+
+static void close_one(struct picture *p) {
+  if (p->is_scrolled)
+    p->is_scrolled = false;
+  else
+    p->is_expanded = false;
 }
 
 void picture_key(struct picture *p, enum picture_key key) {
+  size_t page = p->scroll_page > 1 ? p->scroll_page : 1;
   switch (key) {
   case PICTURE_UP:
-    p->selected -= p->selected > 0 ? 1 : 0;
-    break;
   case PICTURE_DOWN:
-    p->selected += p->selected + 1 < p->count ? 1 : 0;
+    move(p, key == PICTURE_DOWN);
+    break;
+  case PICTURE_PAGE_UP:
+  case PICTURE_PAGE_DOWN:
+    scroll(p, key == PICTURE_PAGE_DOWN, page);
+    break;
+  case PICTURE_FIRST:
+    scroll_to(p, 0);
+    break;
+  case PICTURE_LAST:
+    scroll_to(p, p->scroll_max);
     break;
   case PICTURE_TOGGLE:
     p->is_expanded = !p->is_expanded;
+    p->is_scrolled = false;
     break;
   case PICTURE_CLOSE:
-    p->is_expanded = false;
+    close_one(p);
     break;
   }
+}
+
+void picture_drawn(struct picture *p, size_t scroll_max, size_t scroll_page) {
+  p->scroll_max = scroll_max;
+  p->scroll_page = scroll_page;
+  p->scroll = p->scroll < scroll_max ? p->scroll : scroll_max;
 }

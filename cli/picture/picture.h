@@ -22,10 +22,22 @@ struct picture {
   uint64_t recent_count;                        /* lines ever */
   size_t selected;
   bool is_expanded; /* with several runs: the selected one in detail */
-  bool is_ascii;    /* the terminal takes nothing else */
+  bool is_scrolled; /* the tree of the run in detail: from row `scroll` on, instead of a choice */
+  size_t scroll;
+  size_t scroll_max, scroll_page; /* as the last frame was laid out */
+  bool is_ascii;                  /* the terminal takes nothing else */
 };
 
-enum picture_key { PICTURE_UP, PICTURE_DOWN, PICTURE_TOGGLE, PICTURE_CLOSE };
+enum picture_key {
+  PICTURE_UP, /* another run, or a line of the tree where there is only one */
+  PICTURE_DOWN,
+  PICTURE_PAGE_UP, /* of the tree */
+  PICTURE_PAGE_DOWN,
+  PICTURE_FIRST,
+  PICTURE_LAST,
+  PICTURE_TOGGLE,
+  PICTURE_CLOSE, /* the scrolling, then the run */
+};
 
 int picture_init(struct picture *p, const char *const *request_ids, size_t count, bool is_ascii);
 void picture_finish(struct picture *p);
@@ -36,6 +48,8 @@ void picture_event(struct picture *p, size_t run, const struct cws_event *event,
  * for long is not to drive the events from the picture. */
 void picture_note(struct picture *p, size_t run, const char *text);
 void picture_key(struct picture *p, enum picture_key key);
+/* What the layout found out about the tree: how far it can be scrolled. */
+void picture_drawn(struct picture *p, size_t scroll_max, size_t scroll_page);
 void picture_select(struct picture *p, size_t run); /* and expands it; again: not */
 
 #endif

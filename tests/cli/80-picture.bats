@@ -4,16 +4,6 @@
 load common
 load terminal
 
-setup() {
-  common_setup
-  setup_terminal
-}
-
-teardown() {
-  teardown_terminal
-  common_teardown
-}
-
 sample() {
   echo "$ROOT/docs/examples/council-run.ndjson"
 }
@@ -31,7 +21,7 @@ publish_sample() {
   wait_for_pane '^r  processing  0:.*live'
   wait_for_pane '▸ execution → arbitration'
   assert_pane_has '35 %  1/4 subtasks  cost 0.0043  2.0k tokens'
-  assert_pane_has '^✓ users     done     Member      0.84    0.0012     950    6.1s'
+  assert_pane_has '^✓ users     done     Member      voice-small    0.84    0.0012     950    6.1s'
   assert_pane_has '^09:00:13  log '
   publish_sample r 15 24
   wait_for_pane 'status=0'
@@ -94,6 +84,36 @@ publish_sample() {
   assert_pane_has '^▸ s500 '
   assert_pane_has '^✗ s501 '
   assert_pane_has '^… 9[0-9][0-9] more: 9[0-9][0-9] done'
+}
+
+@test "a tree that is higher than its place is scrolled, and Esc goes back to what runs" {
+  start_hub
+  seq -f '{"type":"x","data":{"subtaskId":"s%.0f","status":"completed"}}' 10 59 |
+    sed '/"s50"/s/completed/running/' | councilws publish r --file - >/dev/null
+  for size in 80x24 40x10; do
+    open_pane $size 'councilws watch r --no-ack'
+    wait_for_pane '^▸ s50 '
+    assert_pane_has '^… [0-9]* more: '
+    press Down
+    wait_for_pane '^✓ s10 '
+    assert_pane_has '^… 0 above, [0-9]* below'
+    assert_pane_lacks '^▸ s50 '
+    press j
+    wait_for_pane '^… 1 above, '
+    assert_pane_lacks '^✓ s10 '
+    press End
+    wait_for_pane '^✓ s59 '
+    assert_pane_has '^… [0-9]* above, 0 below'
+    press PageUp
+    wait_for_pane '^… [0-9]* above, [1-9][0-9]* below'
+    press Home
+    wait_for_pane '^✓ s10 '
+    press PageDown
+    wait_for_pane '^… [1-9][0-9]* above, '
+    press Escape
+    wait_for_pane '^… [0-9]* more: '
+    assert_pane_has '^▸ s50 '
+  done
 }
 
 @test "a lost hub is told of, and the picture goes on when it is back" {

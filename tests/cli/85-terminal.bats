@@ -4,16 +4,6 @@
 load common
 load terminal
 
-setup() {
-  common_setup
-  setup_terminal
-}
-
-teardown() {
-  teardown_terminal
-  common_teardown
-}
-
 @test "lines are cut to the width of a terminal, with a mark, and nowhere else" {
   start_hub
   long=$(printf '%050d' 7)
@@ -39,7 +29,7 @@ teardown() {
   run3 councilws list
   [[ $out == *"  sample" && $out != *request* ]] || fail "list"
   run3 councilws status sample
-  [[ $out == *"  effort  done  Engineer  3115 tokens  0.021"* ]] || fail "status"
+  [[ $out == *"  effort  done  Engineer  builder-large  3115 tokens  0.021"* ]] || fail "status"
   run3 councilws status
   [[ $out == *store_writable* ]] || fail "hub"
 }

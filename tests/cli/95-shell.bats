@@ -4,16 +4,6 @@
 load common
 load terminal
 
-setup() {
-  common_setup
-  setup_terminal
-}
-
-teardown() {
-  teardown_terminal
-  common_teardown
-}
-
 # in_shell LINE …: the lines come from a pipe.
 in_shell() {
   printf '%s\n' "$@" | "$COUNCILWS" shell

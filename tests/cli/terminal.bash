@@ -1,12 +1,18 @@
-# terminal: what .bats files load beside common to try a command as a person would: in a pane of tmux, keys and all.
+# terminal: what .bats files load behind common to try a command as a person would: in a pane of tmux, keys and all.
 
-setup_terminal() {
+setup() {
+  common_setup
   command -v tmux >/dev/null || fail "tmux is missing: ./check installs it"
   panes=0
   pane_socket=$dir/tmux.0
 }
 
-teardown_terminal() {
+teardown() {
+  end_server
+  common_teardown
+}
+
+end_server() {
   tmux_ kill-server 2>/dev/null || true
 }
 
@@ -16,7 +22,7 @@ tmux_() {
 
 # A server of its own for each pane, since one that ends takes its time.
 new_server() {
-  teardown_terminal
+  end_server
   panes=$((panes + 1))
   pane_socket=$dir/tmux.$panes
 }

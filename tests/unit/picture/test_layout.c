@@ -1,7 +1,8 @@
 /*
  * layout: golden pictures of runs at several sizes, and what holds of every picture at every size.
  * A case is a folder of tests/data/picture: events.ndjson, or several, one a run; and for each size
- * a file WxH, WxH-last (the last picture), WxH-keys or WxH-open (the first run in detail).
+ * a file WxH, WxH-last (the last picture), WxH-keys, WxH-open (the first run in detail) or WxH-fromN
+ * (its tree scrolled to that row).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +56,10 @@ static void check_size(struct picture *p, const char *folder, const char *name) 
                              .has_keys = strstr(name, "-keys") || strstr(name, "-open")};
   if (sscanf(name, "%dx%d", &view.width, &view.height) != 2)
     return;
+  const char *from = strstr(name, "-from");
   p->is_expanded = strstr(name, "-open") != NULL;
+  p->is_scrolled = from != NULL;
+  p->scroll = from != NULL ? strtoul(from + 5, NULL, 10) : 0;
   struct frame f;
   layout_picture(p, &view, &f);
   char *got = plain_frame(&f);
