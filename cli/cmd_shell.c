@@ -111,6 +111,7 @@ static int run_quit(struct shell *s, const struct options *o) {
 
 const struct shell_command SHELL_COMMANDS[] = {
     {{.name = "watch",
+      .is_of_shell = true,
       .usage = "REQUEST...",
       .summary = "shows the events of requests as they come",
       .options = SHELL_WATCH_OPTIONS,
@@ -118,12 +119,14 @@ const struct shell_command SHELL_COMMANDS[] = {
       .max_args = -1},
      shell_watch},
     {{.name = "unwatch",
+      .is_of_shell = true,
       .usage = "REQUEST...",
       .summary = "shows them no more",
       .min_args = 1,
       .max_args = -1},
      shell_unwatch},
     {{.name = "publish",
+      .is_of_shell = true,
       .usage = "REQUEST TYPE [k=v | k:=JSON ...]",
       .summary = "publishes an event and prints its message_id once it is durable",
       .options = SHELL_PUBLISH_OPTIONS,
@@ -131,17 +134,20 @@ const struct shell_command SHELL_COMMANDS[] = {
       .max_args = -1},
      shell_publish},
     {{.name = "ack",
+      .is_of_shell = true,
       .usage = "REQUEST [N]",
       .summary = "acknowledges the events of a watched request up to N, or all that were shown",
       .min_args = 1,
       .max_args = 2},
      shell_ack},
     {{.name = "status",
+      .is_of_shell = true,
       .usage = "[REQUEST]",
       .summary = "tells how the hub is, or one request",
       .max_args = 1},
      shell_status},
     {{.name = "replay",
+      .is_of_shell = true,
       .usage = "REQUEST",
       .summary = "shows stored events again",
       .options = SHELL_REPLAY_OPTIONS,
@@ -149,13 +155,19 @@ const struct shell_command SHELL_COMMANDS[] = {
       .max_args = 1},
      shell_replay},
     {{.name = "list",
+      .is_of_shell = true,
       .usage = "",
       .summary = "lists requests, newest first",
       .options = SHELL_LIST_OPTIONS},
      shell_list},
-    {{.name = "help", .usage = "[COMMAND]", .summary = "explains the commands", .max_args = 1},
+    {{.name = "help",
+      .is_of_shell = true,
+      .usage = "[COMMAND]",
+      .summary = "explains the commands",
+      .max_args = 1},
      run_help},
-    {{.name = "quit", .usage = "", .summary = "ends, as ctrl-D does"}, run_quit},
+    {{.name = "quit", .is_of_shell = true, .usage = "", .summary = "ends, as ctrl-D does"},
+     run_quit},
     {{0}, NULL},
 };
 
@@ -181,7 +193,8 @@ static int run_words(struct shell *s, int count, char **words) {
     return code;
   if (options_flag(o, "help")) {
     char *help[] = {words[0], words[0], NULL};
-    static const struct command HELP = {.name = "help", .usage = "COMMAND", .max_args = 1};
+    static const struct command HELP = {
+        .name = "help", .is_of_shell = true, .usage = "COMMAND", .max_args = 1};
     struct options *of_help = NULL;
     code = options_parse(&HELP, 2, help, &of_help);
     if (code == 0)
@@ -259,7 +272,8 @@ static void end_all(struct runner *r) {
 }
 
 static int run_shell(const struct options *o) {
-  struct shell s = {.is_json = strcmp(options_string(o, "output"), "json") == 0};
+  struct shell s = {.is_json = strcmp(options_string(o, "output"), "json") == 0,
+                    .url = options_string(o, "url")};
   int code = runner_open(&s.runner, o, 0);
   if (code != 0)
     return code;

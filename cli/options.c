@@ -204,7 +204,10 @@ static struct option_value *value_of(struct options *o, int opt) {
 }
 
 static int refuse(const struct command *command, const char *what, const char *subject) {
-  talk_error("%s '%s'; see 'councilws %s --help'", what, subject, command->name);
+  if (command->is_of_shell)
+    talk_error("%s '%s'; see 'help %s'", what, subject, command->name);
+  else
+    talk_error("%s '%s'; see 'councilws %s --help'", what, subject, command->name);
   return EXIT_USAGE;
 }
 
@@ -256,9 +259,9 @@ static int parse_argv(const struct command *command, struct options *o, int argc
 static int check_arg_count(const struct command *command, const struct options *o) {
   int n = (int)o->arg_count;
   if (n < command->min_args) {
-    talk_error("%s needs %s; usage: councilws %s %s", command->name,
-               command->min_args == 1 ? "an argument" : "more arguments", command->name,
-               command->usage);
+    talk_error("%s needs %s; usage: %s%s %s", command->name,
+               command->min_args == 1 ? "an argument" : "more arguments",
+               command->is_of_shell ? "" : "councilws ", command->name, command->usage);
     return EXIT_USAGE;
   }
   if (command->max_args >= 0 && n > command->max_args)

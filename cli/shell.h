@@ -16,6 +16,7 @@ struct shell {
   struct runner runner;
   struct console *console;
   bool is_json;
+  const char *url;
   int busy;       /* commands that have begun and not ended; without a prompt the next line waits */
   char *held;     /* that line */
   bool is_at_end; /* no more lines */

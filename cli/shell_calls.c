@@ -6,10 +6,13 @@
 
 #include "cli/event_args.h"
 #include "cli/exit_code.h"
+#include "cli/list_view.h"
 #include "cli/out.h"
 #include "cli/render.h"
 #include "cli/shell.h"
+#include "cli/status_view.h"
 #include "cli/talk.h"
+#include "cli/tty.h"
 
 #define PUBLISH_ATTEMPTS 6
 
@@ -142,28 +145,6 @@ const struct option_spec SHELL_PUBLISH_OPTIONS[] = {
 
 /* ---- status ---- */
 
-static const char *text_of(const json_t *object, const char *key) {
-  const char *text = json_string_value(json_object_get(object, key));
-  return text != NULL ? text : "";
-}
-
-static long long number_of(const json_t *object, const char *key) {
-  return (long long)json_number_value(json_object_get(object, key));
-}
-
-static void show_request(const json_t *r) {
-  out_escaped(text_of(r, "request_id"), 0);
-  out_printf("  %s", text_of(r, "status"));
-  if (text_of(r, "stage")[0] != '\0')
-    out_printf("  %s", text_of(r, "stage"));
-  out_printf("  %lld %%  %lld events", number_of(r, "progress"), number_of(r, "count"));
-  if (json_number_value(json_object_get(r, "cost")) > 0)
-    out_printf("  cost %.6g", json_number_value(json_object_get(r, "cost")));
-  if (json_object_get(r, "watcher_count") != NULL)
-    out_printf("  %lld watching", number_of(r, "watcher_count"));
-  out_write("\n", 1);
-}
-
 static void on_status(const struct cws_error *why, const char *json, size_t len, void *user) {
   struct call *c = user;
   json_t *answer = why == NULL ? json_loadb(json, len, 0, NULL) : NULL;
@@ -172,10 +153,9 @@ static void on_status(const struct cws_error *why, const char *json, size_t len,
     if (c->shell->is_json)
       out_printf("%.*s\n", (int)len, json);
     else if (c->request_id != NULL)
-      show_request(answer);
+      status_view_request(answer, tty_is_output());
     else
-      out_printf("%s  %lld watching\n", text_of(answer, "status"),
-                 number_of(answer, "active_connections"));
+      status_view_hub(answer, c->shell->url, tty_is_output());
     shell_flush(c->shell);
     json_decref(answer);
   }
@@ -198,14 +178,12 @@ static void show_list(struct shell *s, const json_t *requests) {
   size_t i;
   json_t *item;
   json_array_foreach(requests, i, item) {
-    names_add(&s->requests, text_of(item, "request_id"));
-    char *text = s->is_json ? json_dumps(item, JSON_COMPACT | JSON_REAL_PRECISION(10)) : NULL;
-    if (text != NULL)
-      out_printf("%s\n", text);
-    else
-      show_request(item);
-    free(text);
+    const char *id = json_string_value(json_object_get(item, "request_id"));
+    names_add(&s->requests, id != NULL ? id : "");
   }
+  list_view(requests, s->is_json        ? LIST_VIEW_JSON
+                      : tty_is_output() ? LIST_VIEW_TABLE
+                                        : LIST_VIEW_LINES);
 }
 
 static void on_list(const struct cws_error *why, const char *json, size_t len, void *user) {

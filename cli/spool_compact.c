@@ -14,9 +14,10 @@
 #include "cli/spool_state.h"
 #include "cli/talk.h"
 
-#define COMPACT_MIN (256 * 1024) /* bytes to be gained: less is not worth two waits for the disk   \
-                                  */
-#define HASHES_MAX 256           /* in one record */
+#define COMPACT_MIN                                                                                \
+  (256 * 1024)         /* bytes to be gained: less is not worth two waits for the disk             \
+                        */
+#define HASHES_MAX 256 /* in one record */
 
 struct compaction {
   struct spool *spool;
