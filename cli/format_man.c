@@ -102,17 +102,22 @@ static void synopsis(const struct command *c) {
 
 /* ---- options ---- */
 
+/* What follows the name: the value it takes, then what it is. */
+static void item_rest(const struct option_spec *s) {
+  char text[FORMATS_TEXT];
+  if (s->arg != NULL)
+    out_printf(" Ar %s", s->arg);
+  out_printf("\n");
+  formats_text(s, text);
+  man_text(text);
+}
+
 static void option_item(const struct option_spec *s) {
   out_printf(".It ");
   if (s->letter != 0)
     out_printf("Fl %c , ", s->letter);
   out_printf("Fl -%s", s->name);
-  if (s->arg != NULL)
-    out_printf(" Ar %s", s->arg);
-  out_printf("\n");
-  char text[FORMATS_TEXT];
-  formats_text(s, text);
-  man_text(text);
+  item_rest(s);
 }
 
 static void option_list(const char *title, const struct option_spec *s) {
@@ -175,12 +180,7 @@ static void setting_item(const char *group, const struct option_spec *s) {
   char variable[80];
   settings_variable(s->name, variable, sizeof variable);
   out_printf(".It Ic %s", s->name);
-  if (s->arg != NULL)
-    out_printf(" Ar %s", s->arg);
-  out_printf("\n");
-  char text[FORMATS_TEXT];
-  formats_text(s, text);
-  man_text(text);
+  item_rest(s);
   out_printf(".Pq Ev %s\n", variable);
 }
 
