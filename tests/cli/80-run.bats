@@ -218,6 +218,19 @@ END
   [ "$("$COUNCILWS" status r2 -o json | jq -r .status)" = completed ] || fail "ended"
 }
 
+@test "what CMD leaves behind and that writes soon after its end is still heard" {
+  start_hub
+  for try in 1 2 3 4 5; do # only a machine that is very slow makes it late
+    # It writes once CMD has been waited for.
+    run3 "$COUNCILWS" run "r$try" -- bash -c '(while kill -0 $$; do sleep 0.01; done 2>/dev/null; echo late) & echo done'
+    assert_status 0
+    [ "$out" != $'done\nlate' ] || break
+  done
+  assert_out $'done\nlate'
+  assert_err_empty
+  [ "$(data_of "r$try" log | jq -r .message | paste -sd,)" = done,late ] || fail "events"
+}
+
 @test "a closed standard output reaches CMD as SIGPIPE; a full one is 74 where CMD itself is well" {
   start_hub
   run3 bash -c '{ s=0; "$COUNCILWS" run r -- sh -c "while echo y; do sleep 0.01; done" || s=$?; echo $s >"$1/status"; } | head -n 1' _ "$dir"

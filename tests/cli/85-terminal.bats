@@ -52,3 +52,27 @@ load terminal
   wait_for_pane 'status=130'
   wait_for_pane 'left in order'
 }
+
+@test "run: ctrl-C reaches the command once, from the terminal, and not a second time from us" {
+  start_hub
+  cat >"$dir/count.pl" <<'EOF'
+    $| = 1;
+    open $got, ">", $ARGV[0];
+    $SIG{INT} = sub { $n++; print "interrupted $n\n"; syswrite $got, "$n\n" };
+    $SIG{USR1} = sub { print "told\n"; exit 3 };
+    print "ready\n";
+    sleep 1 while 1;
+EOF
+  open_pane 80x20 'sh -c "echo \$\$ >\"$dir/pid\"; exec \"$COUNCILWS\" run r -- perl \"$dir/count.pl\" \"$dir/got\""'
+  wait_for_pane '^ready$'
+  kill -STOP "$(cat "$dir/pid")" # so that what it would send comes later, and is not one with the other
+  press C-c
+  wait_for "$dir/got" '^1$'
+  kill -CONT "$(cat "$dir/pid")"
+  wait_for_pane 'interrupted 1$'
+  kill -USR1 "$(cat "$dir/pid")" # sent on behind what else there was to be sent on
+  wait_for_pane '^told$'
+  wait_for_pane 'status=3'
+  assert_pane_lacks 'interrupted 2'
+  wait_for_pane 'left in order'
+}
