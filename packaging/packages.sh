@@ -2,14 +2,20 @@
 PACKAGES_BUILD=(cmake ninja-build gcc libc6-dev pkg-config
   libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libcurl4-openssl-dev libjansson-dev
   libhttp-parser-dev libjose-dev libsqlite3-dev libssl-dev zlib1g-dev libreadline-dev)
-PACKAGES_TEST=(libcmocka-dev bats clang libclang-rt-14-dev clang-format curl jq nodejs node-ws sqlite3 openssl iproute2
-  strace systemd tmux zsh fish mandoc lintian)
+PACKAGES_TEST=(libcmocka-dev bats clang libclang-rt-14-dev clang-format curl jq nodejs npm node-ws chromium
+  sqlite3 openssl iproute2 strace systemd tmux zsh fish mandoc lintian)
+
+# What is installed and what that stands for, one name a line: a nodejs from elsewhere brings its own npm, for one.
+packages_present() {
+  dpkg-query -W -f='${db:Status-Status} ${Package}, ${Provides}\n' | sed -n 's/^installed //p' | tr ',' '\n' | sed 's/^ *//; s/ .*//'
+}
 
 # Installs those of its arguments that are missing; says what it does.
 packages_install() {
-  local missing=() package
+  local missing=() package present
+  present=$(packages_present)
   for package in "$@"; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    grep -qxF -- "$package" <<<"$present" || missing+=("$package")
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   echo "installing: ${missing[*]}" >&2
