@@ -1,9 +1,14 @@
 // browser: Debian's Chromium for a test, and pages in it. What a page complains of fails its test, unless it was said before that it would.
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { Hub, until } from "../web/hub.mjs";
 
 export { Hub, until };
+export { numbers } from "../web/hub.mjs";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const DEADLINE_MS = 30_000;
@@ -27,9 +32,9 @@ export class Browser {
   }
 
   // Opens `url` in a context of its own, calls body(page, seen), and closes it, whatever happened. Options beside those of Playwright's
-  // newContext: `expected`, patterns of the complaints that belong to the test, each of which has to come; `mayShowToken`: in a URL.
+  // newContext: `mayComplain`, patterns of what belongs to the test; `mayShowToken`: in a URL.
   async visit(url, options, body) {
-    const { expected = [], mayShowToken = false, ...contextOptions } = options;
+    const { mayComplain = [], mayShowToken = false, ...contextOptions } = options;
     const context = await this.process.newContext({ viewport: { width: 1280, height: 800 }, ...contextOptions });
     const seen = listen(context);
     try {
@@ -38,7 +43,7 @@ export class Browser {
       await page.goto(url);
       await body(page, seen);
       await Promise.all(context.pages().map((open) => open.evaluate("0"))); // what they complained of until now is here behind it
-      check(seen, expected, mayShowToken);
+      check(seen, mayComplain, mayShowToken);
     } finally {
       await context.close();
     }
@@ -67,9 +72,69 @@ function listen(context) {
   return seen;
 }
 
-function check(seen, expected, mayShowToken) {
+function check(seen, mayComplain, mayShowToken) {
   const none = (list, what) => assert.ok(list.length === 0, `${what}:\n${list.join("\n")}`);
-  none(seen.complaints.filter((text) => !expected.some((pattern) => pattern.test(text))), "the page complains");
-  none(expected.filter((pattern) => !seen.complaints.some((text) => pattern.test(text))), "the page did not complain of");
+  none(seen.complaints.filter((text) => !mayComplain.some((pattern) => pattern.test(text))), "the page complains");
   if (!mayShowToken) none(seen.urls.filter((url) => TOKEN.test(decodeURIComponent(url))), "a token is in a URL");
+}
+
+// Empty pages at every path, under any name of .example: the web site of somebody else.
+export class Site {
+  static async start() {
+    const site = new Site();
+    site.server = createServer((_, response) => response.setHeader("content-type", "text/html").end("<!doctype html><title>a page</title>"));
+    await new Promise((resolve) => site.server.listen(0, "127.0.0.1", resolve));
+    return site;
+  }
+  origin(name) {
+    return `http://${name}.example:${this.server.address().port}`;
+  }
+  end() {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+}
+
+// Follows in the page as a page does. What it is told is kept in the page, as `seen`; the Follow is `following`. Functions among the
+// options are called here, and the page waits for what they return.
+export async function watch(page, hub, requestId, options = {}) {
+  const functions = Object.keys(options).filter((name) => typeof options[name] === "function");
+  for (const name of functions) await page.exposeFunction("call_" + name, options[name]);
+  const plain = Object.fromEntries(Object.entries(options).filter(([name]) => !functions.includes(name)));
+  if (!options.getToken) plain.token ??= hub.token;
+  await page.evaluate(
+    async ({ requestId, functions, options }) => {
+      const { follow } = await import(options.url + "/councilws.js");
+      window.seen = { ids: [], events: [], gaps: [], states: [], details: [], error: null };
+      for (const name of functions) options[name] = window["call_" + name];
+      const { onEvent } = options;
+      options.onEvent = async (event) => {
+        seen.ids.push(event.message_id);
+        seen.events.push(event);
+        await onEvent?.(event);
+      };
+      options.onGap = (gap) => seen.gaps.push({ ...gap.data, before: seen.ids.length });
+      options.onState = (state, detail) => {
+        seen.states.push(state);
+        seen.details.push({ ...detail, at: performance.now() });
+      };
+      window.following = follow(requestId, options);
+      following.closed.catch((error) => (seen.error = { name: error.name, code: error.code, message: error.message }));
+    },
+    { requestId, functions, options: { url: hub.url, ...plain } },
+  );
+}
+
+// Until the expression holds in the page; timers of the page may stand still meanwhile.
+export function untilIn(page, expression) {
+  return until(() => page.evaluate(expression), expression, 50);
+}
+
+// A token of the hub's own secret with an `exp` so many seconds from now, which may be past.
+export function tokenFor(hub, sub, seconds) {
+  const secret = readFileSync(join(hub.dir, "state/councilws/secret"), "utf8").trim();
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const exp = Math.floor(Date.now() / 1000) + seconds;
+  const signed = part({ alg: "HS256", typ: "JWT" }) + "." + part({ sub, exp, councilws: { admin: true } });
+  return signed + "." + createHmac("sha256", secret).update(signed).digest("base64url");
 }

@@ -11,6 +11,9 @@ const DEADLINE_MS = 30_000;
 export const { WebSocket, WebSocketServer } = createRequire(import.meta.url)("ws");
 export const { follow, CouncilError } = await import(join(process.env.ROOT, "server/web/client/councilws.js"));
 
+const running = new Set();
+process.on("exit", () => running.forEach((hub) => hub.process.kill("SIGKILL"))); // whatever happens to the test
+
 export class Hub {
   constructor(...options) {
     this.dir = mkdtempSync(join(tmpdir(), "councilws-js-"));
@@ -29,6 +32,7 @@ export class Hub {
   async start() {
     const args = ["serve", "--listen", `127.0.0.1:${this.port}`, "--store", `sqlite:${join(this.dir, "hub.db")}`, ...this.options];
     this.process = spawn(BINARY, args, { env: this.env, stdio: ["ignore", "pipe", "pipe"] });
+    running.add(this);
     this.log = "";
     this.process.stderr.on("data", (bytes) => (this.log += bytes));
     this.ended = new Promise((resolve) => this.process.on("exit", resolve));
@@ -51,6 +55,7 @@ export class Hub {
 
   async remove() {
     await this.stop("SIGKILL");
+    running.delete(this);
     rmSync(this.dir, { recursive: true });
   }
 
@@ -74,10 +79,10 @@ export class Hub {
 }
 
 // Until the condition, which may be async, holds.
-export async function until(condition, what = String(condition)) {
+export async function until(condition, what = String(condition), pauseMs = 10) {
   for (const end = Date.now() + DEADLINE_MS; Date.now() < end; ) {
     if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
   throw new Error("did not come: " + what);
 }
