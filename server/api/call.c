@@ -166,6 +166,15 @@ bool call_int(struct call *call, const char *name, int64_t min, int64_t max, int
   return false;
 }
 
+bool call_accepts(const struct call *call, const char *media_type) {
+  const char *accept = http_header(call->request, "accept");
+  return accept != NULL && strstr(accept, media_type) != NULL;
+}
+
+bool call_wants_stream(const struct call *call) {
+  return call_accepts(call, "text/event-stream") && http_method(call->request) == HTTP_M_GET;
+}
+
 const char *bearer_of(const struct http_request *r) {
   const char *value = http_header(r, "authorization");
   if (value == NULL || strncasecmp(value, "bearer ", 7) != 0)

@@ -53,6 +53,11 @@ bool call_check_query(struct call *call, const char *const *names);
 bool call_int(struct call *call, const char *name, int64_t min, int64_t max, int64_t if_absent,
               int64_t *out);
 
+/* Whether the Accept header names the media type. */
+bool call_accepts(const struct call *call, const char *media_type);
+/* Whether events are to come as an event stream (SSE). */
+bool call_wants_stream(const struct call *call);
+
 /* The token of "Authorization: Bearer …", or NULL. */
 const char *bearer_of(const struct http_request *r);
 

@@ -120,15 +120,10 @@ static bool is_plain(const char *s, const char *also) {
   return true;
 }
 
-static bool accepts(const struct call *call, const char *media_type) {
-  const char *accept = http_header(call->request, "accept");
-  return accept != NULL && strstr(accept, media_type) != NULL;
-}
-
 void route_events(struct call *call) {
   static const char *const NAMES[] = {"after", "to", "type", "limit", "epoch", NULL};
   struct hub_query *q = &call->query;
-  if (accepts(call, "text/event-stream") && http_method(call->request) == HTTP_M_GET) {
+  if (call_wants_stream(call)) {
     route_stream(call);
     return;
   }
@@ -137,7 +132,7 @@ void route_events(struct call *call) {
       !call_int(call, "to", 0, CWS_MESSAGE_ID_MAX, 0, &q->to) ||
       !call_int(call, "limit", 1, EVENTS_LIMIT_MAX, EVENTS_LIMIT_DEFAULT, &q->limit))
     return;
-  q->ndjson = accepts(call, "application/x-ndjson") || accepts(call, "application/jsonl");
+  q->ndjson = call_accepts(call, "application/x-ndjson") || call_accepts(call, "application/jsonl");
   q->types = http_query(call->request, "type");
   q->epoch = http_query(call->request, "epoch");
   if (!is_plain(q->types, "._-,") || !is_plain(q->epoch, "")) {

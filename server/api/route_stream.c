@@ -160,7 +160,8 @@ static void open_stream(struct opening *o) {
 }
 
 void route_stream(struct call *call) {
-  static const char *const NAMES[] = {"after", "epoch", "from", "type", "subscriber", NULL};
+  static const char *const NAMES[] = {"after",      "epoch", "from", "type",
+                                      "subscriber", "token", NULL};
   if (!call_check_query(call, NAMES))
     return;
   struct opening *o = calloc(1, sizeof *o);

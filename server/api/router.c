@@ -5,6 +5,7 @@
 
 #include "lib/core/err.h"
 #include "server/api/route.h"
+#include "server/ws/handshake_parts.h"
 
 #define DEPTH 5
 
@@ -159,11 +160,29 @@ static struct call *call_new(struct api *api, struct http_request *r, const char
   return call;
 }
 
+/* Pages cannot give EventSource a header, so a stream takes its token as a WebSocket does. */
+static int check_stream_token(struct call *call, struct cws_error *err) {
+  char *token;
+  bool has_subprotocol;
+  int code = handshake_read_token(call->request, &token, &has_subprotocol, err);
+  if (code == 0)
+    code = auth_check(call->api->auth, token, &call->grants, err);
+  free(token);
+  return code;
+}
+
+static int check_token(const struct route *route, struct call *call, struct cws_error *err) {
+  if (!route->needs_token)
+    return 0;
+  if (route->fn == route_events && call_wants_stream(call))
+    return check_stream_token(call, err);
+  return auth_check(call->api->auth, bearer_of(call->request), &call->grants, err);
+}
+
 /* Token and request_id. False: the call has failed. */
 static bool check(const struct route *route, struct call *call) {
   struct cws_error e = {0};
-  if ((!route->needs_token ||
-       auth_check(call->api->auth, bearer_of(call->request), &call->grants, &e) == 0) &&
+  if (check_token(route, call, &e) == 0 &&
       (call->request_id == NULL ||
        cws_request_id_check(call->request_id, strlen(call->request_id), &e) == 0))
     return true;

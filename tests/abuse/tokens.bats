@@ -36,6 +36,8 @@ every_way() {
   ask -H "Authorization: Bearer $1" "$COUNCILWS_URL/metrics"
   ask -H "Authorization: $1" "$COUNCILWS_URL/api/v1/requests"
   ask "$COUNCILWS_URL/api/v1/requests?token=$1"
+  ask -m 0.3 -H 'Accept: text/event-stream' "$COUNCILWS_URL/api/v1/requests/r/events?token=$1"
+  ask -H 'Accept: text/event-stream' -H "Authorization: Bearer other" "$COUNCILWS_URL/api/v1/requests/r/events?token=$1"
   ask "$COUNCILWS_URL/$1?token=$1"
   ask -X POST -H "Authorization: Bearer $1" -d '{"type":"log"}' "$COUNCILWS_URL/api/v1/requests/r/events"
   ask -X POST -H "Authorization: Bearer $1" -d '{"type":' "$COUNCILWS_URL/api/v1/requests/r/events"

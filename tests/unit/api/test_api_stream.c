@@ -136,6 +136,25 @@ static void who_may_not_watch_gets_no_stream(void **state) {
   free(some);
 }
 
+/* As a browser's EventSource has to give it. */
+static void its_token_may_be_in_the_query(void **state) {
+  struct desk *d = *state;
+  char path[2048];
+  snprintf(path, sizeof path, "%s?token=%s", EVENTS, d->reader);
+  int fd = raw_connect(d->port);
+  raw_sendf(fd, "GET %s HTTP/1.1\r\nHost: h\r\n" SSE "\r\n", path);
+  raw_reply_free(&d->reply);
+  raw_read_reply(fd, true, &d->reply);
+  assert_int_equal(d->reply.status, 200);
+  close(fd);
+  ask_with(d, NULL, path, d->ann, SSE);
+  expect_error(d, 400, "bad_request", "two different tokens");
+  ask_with(d, NULL, EVENTS "?token=a.b.c", NULL, SSE);
+  expect_error(d, 401, "bad_token", "");
+  ask_with(d, NULL, path, NULL, NULL); /* no stream: nobody needs it there */
+  expect_error(d, 401, "no_token", "");
+}
+
 static void a_page_of_a_listed_origin_may_read_it(void **state) {
   struct desk *d = *state;
   close(start(d, EVENTS, SSE "Origin: https://app.example\r\n"));
@@ -159,6 +178,7 @@ int main(void) {
       cmocka_unit_test(a_request_may_be_watched_before_it_begins),
       cmocka_unit_test(its_parameters_are_checked),
       cmocka_unit_test(who_may_not_watch_gets_no_stream),
+      cmocka_unit_test(its_token_may_be_in_the_query),
       cmocka_unit_test(a_page_of_a_listed_origin_may_read_it),
       cmocka_unit_test(a_head_does_not_stay),
   };
