@@ -1,8 +1,10 @@
 // browser: Debian's Chromium for a test, and pages in it. What a page complains of fails its test, unless it was said before that it would.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { Hub, until } from "../web/hub.mjs";
@@ -11,31 +13,61 @@ export { Hub, until };
 export { numbers } from "../web/hub.mjs";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const ARGS = ["--host-resolver-rules=MAP *.example 127.0.0.1", "--disable-gpu"];
 const DEADLINE_MS = 30_000;
 const TOKEN = /eyJ[\w-]+\.[\w-]+\.[\w-]*/; // a JWT, wherever it is
 
 export class Browser {
-  // One a test file: it costs a second. Names under .example are this machine; `options` are those of Playwright's launch.
+  // One a test file: it costs two seconds. Names under .example are this machine. `options` are those of Playwright's launch.
   static async start({ args = [], ...options } = {}) {
     const browser = new Browser();
-    browser.process = await chromium.launch({
+    browser.chromium = await chromium.launch({
       executablePath: CHROMIUM,
       chromiumSandbox: process.getuid() !== 0, // which Chromium refuses to have as root
-      args: ["--host-resolver-rules=MAP *.example 127.0.0.1", "--disable-gpu", ...args],
+      args: [...ARGS, ...args],
       ...options,
     });
     return browser;
   }
 
-  end() {
-    return this.process?.close();
+  // As somebody has it on their desk: pages in the background are hidden, their timers slow, and pages that are left are kept for the way
+  // back. Playwright sees to it that none of that happens, and has one context for all pages then.
+  static async startPlain() {
+    const browser = new Browser();
+    browser.dir = mkdtempSync(join(tmpdir(), "councilws-chromium-"));
+    const args = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${browser.dir}`, "--no-first-run", "--password-store=basic", ...ARGS, "about:blank"];
+    if (process.getuid() === 0) args.push("--no-sandbox");
+    browser.process = spawn(CHROMIUM, args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
+    process.on("exit", () => browser.#kill());
+    browser.ended = new Promise((resolve) => browser.process.on("exit", resolve));
+    let said = "";
+    browser.process.stderr.on("data", (bytes) => (said += bytes));
+    await until(() => /^DevTools listening on (.*)$/m.test(said), "DevTools: " + said);
+    browser.chromium = await chromium.connectOverCDP(/^DevTools listening on (.*)$/m.exec(said)[1], { noDefaults: true });
+    return browser;
+  }
+
+  #kill() {
+    try {
+      process.kill(-this.process.pid, "SIGKILL"); // it has many children
+    } catch {
+      // it is gone
+    }
+  }
+
+  async end() {
+    await this.chromium?.close();
+    if (!this.process) return;
+    this.#kill();
+    await this.ended;
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
   // Opens `url` in a context of its own, calls body(page, seen), and closes it, whatever happened. Options beside those of Playwright's
   // newContext: `mayComplain`, patterns of what belongs to the test; `mayShowToken`: in a URL.
   async visit(url, options, body) {
     const { mayComplain = [], mayShowToken = false, ...contextOptions } = options;
-    const context = await this.process.newContext({ viewport: { width: 1280, height: 800 }, ...contextOptions });
+    const context = this.process ? this.chromium.contexts()[0] : await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, ...contextOptions });
     const seen = listen(context);
     try {
       context.setDefaultTimeout(DEADLINE_MS);
@@ -45,7 +77,8 @@ export class Browser {
       await Promise.all(context.pages().map((open) => open.evaluate("0"))); // what they complained of until now is here behind it
       check(seen, mayComplain, mayShowToken);
     } finally {
-      await context.close();
+      if (!this.process) await context.close();
+      else for (const page of context.pages()) await page.close();
     }
   }
 }
@@ -125,9 +158,10 @@ export async function watch(page, hub, requestId, options = {}) {
   );
 }
 
-// Until the expression holds in the page; timers of the page may stand still meanwhile.
+// Until the expression is true in the page, or in the one that it gives way to; timers of the page may stand still meanwhile.
 export function untilIn(page, expression) {
-  return until(() => page.evaluate(expression), expression, 50);
+  const isNavigating = (error) => /context was destroyed/.test(error.message) || Promise.reject(error);
+  return until(async () => (await page.evaluate(expression).catch(isNavigating)) === true, expression, 50);
 }
 
 // A token of the hub's own secret with an `exp` so many seconds from now, which may be past.

@@ -128,6 +128,23 @@ test("a loop takes one event after the other; the one it was left at is not ackn
     await until(async () => (await hub.call("GET", "/ws/status")).active_connections === 0);
   }));
 
+test("numbers of any length come whole, where one wishes", () =>
+  visit(async (page) => {
+    await hub.call("POST", "/requests/large/events", '{"type":"log","data":{"n":12345678901234567890,"cost":0.0012,"text":"12345678901234567890"}}');
+    const readme = readFileSync(new URL("../../server/web/client/README.md", import.meta.url), "utf8");
+    const parse = /^ *parse: (.*)$/m.exec(readme)[1];
+    await page.evaluate(
+      async ({ url, token, parse }) => {
+        const { follow } = await import(url + "/councilws.js");
+        window.data = null;
+        follow("large", { url, token, parse: (0, eval)(parse), onEvent: (event) => (window.data = event.data) });
+      },
+      { url: hub.url, token: hub.token, parse },
+    );
+    await untilIn(page, "data !== null");
+    assert.deepEqual(await page.evaluate("data"), { n: 12345678901234567890n, cost: 0.0012, text: "12345678901234567890" });
+  }));
+
 test("the first system's client shows the whole run and acknowledges it", () =>
   visit(
     async (page) => {

@@ -162,7 +162,8 @@ test("before the first event any epoch will do, and the last one is kept", async
   fake.close();
 });
 
-test("a page that is left lets go of its connection, and takes it up when it is shown again", async () => {
+// As it is in a page: `page` gets the window's events.
+async function inPage(body) {
   const page = new EventTarget();
   const names = ["document", "addEventListener", "removeEventListener"];
   Object.assign(globalThis, {
@@ -170,11 +171,19 @@ test("a page that is left lets go of its connection, and takes it up when it is 
     addEventListener: page.addEventListener.bind(page),
     removeEventListener: page.removeEventListener.bind(page),
   });
-  const fake = await fakeHub(({ say }, n) => {
-    hello(say, n);
-    say("log", {}, n + 1);
-  });
   try {
+    await body(page);
+  } finally {
+    for (const name of names) delete globalThis[name];
+  }
+}
+
+test("a page that is left lets go of its connection, and takes it up when it is shown again", () =>
+  inPage(async (page) => {
+    const fake = await fakeHub(({ say }, n) => {
+      hello(say, n);
+      say("log", {}, n + 1);
+    });
     const seen = start(fake);
     await until(() => seen.items.length === 1);
     page.dispatchEvent(new Event("pagehide"));
@@ -184,8 +193,65 @@ test("a page that is left lets go of its connection, and takes it up when it is 
     await until(() => seen.items.length === 2);
     assert.deepEqual(seen.items, [1, 2]);
     seen.follow.close();
-  } finally {
-    for (const name of names) delete globalThis[name];
     fake.close();
+  }));
+
+test("a network that goes is told; what still comes shows that it did not, else its return is a reason to connect anew", () =>
+  inPage(async (page) => {
+    const hub = {};
+    const fake = await fakeHub(({ say }, n) => {
+      hello(say, n);
+      say("replay_complete");
+      hub.say = say;
+    });
+    const seen = start(fake);
+    await until(() => seen.states.includes("live"));
+    page.dispatchEvent(new Event("offline"));
+    assert.equal(seen.follow.state, "offline");
+    hub.say("heartbeat", { last_message_id: 0 });
+    await until(() => seen.follow.state === "live");
+    page.dispatchEvent(new Event("online"));
+    assert.equal(seen.follow.state, "live");
+    page.dispatchEvent(new Event("offline"));
+    page.dispatchEvent(new Event("online"));
+    await until(() => fake.requests.length === 2 && seen.follow.state === "live");
+    assert.ok(!seen.states.includes("waiting")); // at once
+    seen.follow.close();
+    fake.close();
+  }));
+
+test("after a sleep less silence is enough, and it comes back at once", async () => {
+  const fake = await fakeHub(({ say }, n) => {
+    hello(say, n);
+    say("replay_complete");
+  });
+  const seen = start(fake);
+  await until(() => seen.states.includes("live"));
+  const now = Date.now;
+  Date.now = () => now() + 50_000; // heartbeats come every 30 s: awake it would wait for 70 s
+  try {
+    await until(() => fake.requests.length === 2);
+  } finally {
+    Date.now = now;
   }
+  assert.ok(!seen.states.includes("waiting"));
+  seen.follow.close();
+  fake.close();
+});
+
+test("messages are read as JSON, or as one wishes", async () => {
+  const fake = await fakeHub(({ say, socket }) => {
+    hello(say, 0);
+    socket.send('{"type":"log","message_id":1,"data":12345678901234567890}');
+  });
+  const data = [];
+  const parse = (text) => JSON.parse(text.replace(/:(\d{17,})/g, ':"$1"'));
+  const onEvent = (event) => data.push(event.data);
+  const seen = [start(fake, { onEvent }), start(fake, { onEvent, parse })];
+  await until(() => data.length === 2);
+  assert.deepEqual(new Set(data), new Set([12345678901234567000, "12345678901234567890"]));
+  const broken = start(fake, { parse: () => { throw new RangeError("not this"); } });
+  await assert.rejects(broken.follow.closed, RangeError);
+  for (const { follow } of seen) follow.close();
+  fake.close();
 });

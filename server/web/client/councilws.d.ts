@@ -19,7 +19,7 @@ export type CouncilState = "connecting" | "replaying" | "live" | "waiting" | "of
 
 export interface CouncilStateDetail {
   transport?: "websocket" | "sse";
-  /** waiting, offline: until the next attempt. */
+  /** waiting, offline: until the next attempt; absent while a connection may have outlived the network. */
   retryInMs?: number;
   reason?: string;
   /** closed: why it ended for good; absent after close(). */
@@ -50,6 +50,11 @@ export interface FollowOptions {
   ack?: boolean;
   /** auto: WebSocket, and SSE where there is none or it does not get through. */
   transport?: "auto" | "websocket" | "sse";
+  /**
+   * Reads a message of the hub; JSON.parse by default, which rounds integers beyond 2^53. message_id has to stay a number. What it throws ends
+   * the follow.
+   */
+  parse?: (text: string) => any;
   signal?: AbortSignal;
   /** A class like a browser's, for Node before 22: the package ws has one. */
   WebSocket?: new (url: string, protocols: string[]) => any;

@@ -8,7 +8,8 @@
 const BACKOFF_FIRST_MS = 500; // full jitter below 0.5 s, 1 s, 2 s …
 const BACKOFF_MAX_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 20_000;
-const SILENCE_SLACK_MS = 10_000; // beyond two heartbeats, which come every interval, give or take 5 s
+const SILENCE_SLACK_MS = 10_000; // beyond two heartbeats, which come every interval, give or take 5 s; beyond one after a sleep
+const SLEEP_MS = 5_000; // a timer that comes so late: the machine slept, or the page stood still
 const ACK_EVERY_MS = 100; // while events keep coming; at once when there is no other
 const QUEUE_MAX = 5000; // events that wait for the handler; then the connection is given up until they are done
 const WS_REFUSALS_MAX = 2; // WebSockets that did not open while HTTP worked; then event streams are used
@@ -184,8 +185,14 @@ export class Follow {
 
   // ---- what the hub says ----
 
-  #receive(message) {
+  // Something came over the link, be it a heartbeat.
+  #heard() {
     this.#heardAt = Date.now();
+    if (this.#state === "offline") this.#setState(this.#link.isLive ? "live" : "replaying"); // there is a network, whatever the browser says
+  }
+
+  #receive(message) {
+    this.#heard();
     switch (message.type) {
       case "connection_established":
         return this.#takeHello(message.data);
@@ -194,6 +201,7 @@ export class Follow {
       case "gap":
         return this.#takeGap(message);
       case "replay_complete":
+        this.#link.isLive = true;
         return this.#setState("live");
       case "bye":
         return void (this.#link.bye = message.data);
@@ -289,7 +297,7 @@ export class Follow {
   #judge(over) {
     const { bye, status, error } = over;
     const code = bye?.code ?? over.code;
-    if (over.isDropped) return this.#isOverfull || this.#isSuspended ? 0 : this.#backoff();
+    if (over.isDropped) return this.#isOverfull || this.#isSuspended || over.isPrompt ? 0 : this.#backoff();
     if (code === 4005 || status === 401) return this.#judgeToken(error);
     if (bye?.reconnect === false || (code >= 4500 && code < 5000)) throw new CouncilError(code, bye?.reason || over.reason || "ended by the hub");
     if (error?.temporary === false) throw new CouncilError(error.code, error.message);
@@ -377,7 +385,7 @@ export class Follow {
 
   // One connection: `over` is a promise of its outcome; drop() ends it now, whatever the network says.
   #newLink(parts) {
-    const link = { send: null, bye: null, silenceMs: 0, hasOpened: false, cut: () => {}, ...parts };
+    const link = { send: null, bye: null, silenceMs: 0, hasOpened: false, isLive: false, cut: () => {}, ...parts };
     let watch = null;
     link.over = new Promise((resolve) => {
       link.finish = (what) => {
@@ -390,29 +398,38 @@ export class Follow {
         link.cut();
       };
     });
-    link.drop = (reason) => link.finish({ isDropped: true, reason });
+    link.drop = (reason, isPrompt = false) => link.finish({ isDropped: true, isPrompt, reason });
     link.opened = () => {
       link.hasOpened = true;
     };
     const connecting = setTimeout(() => this.#isReady || link.finish({ reason: "no answer" }), CONNECT_TIMEOUT_MS);
-    watch = setInterval(() => this.#checkSilence(), 1000);
+    let due = Date.now() + 1000;
+    watch = setInterval(() => {
+      const late = Date.now() - due;
+      due = Date.now() + 1000;
+      this.#checkSilence(late > SLEEP_MS);
+    }, 1000);
     this.#link = link;
     this.#heardAt = Date.now();
     return link;
   }
 
-  #checkSilence() {
+  // A connection seldom outlives a sleep, so less silence is enough then, and no time is lost.
+  #checkSilence(hasSlept) {
     const link = this.#link;
-    if (link?.silenceMs > 0 && Date.now() - this.#heardAt > link.silenceMs + Math.min(link.silenceMs, SILENCE_SLACK_MS)) link.drop("the hub is silent");
+    if (!(link?.silenceMs > 0)) return;
+    const limitMs = (hasSlept ? link.silenceMs / 2 : link.silenceMs) + Math.min(link.silenceMs, SILENCE_SLACK_MS);
+    if (Date.now() - this.#heardAt > limitMs) link.drop("the hub is silent", hasSlept);
   }
 
   #take(link, text) {
     if (this.#link !== link) return;
     let message;
     try {
-      message = JSON.parse(text);
-    } catch {
-      link.drop("the hub sent what is no JSON");
+      message = (this.#options.parse ?? JSON.parse)(text);
+    } catch (error) {
+      if (this.#options.parse) this.#end(error);
+      else link.drop("the hub sent what is no JSON");
       return;
     }
     this.#receive(message);
@@ -461,7 +478,7 @@ export class Follow {
     const isStream = response.ok && (response.headers.get("content-type") ?? "").startsWith("text/event-stream");
     if (!isStream) return link.finish(await refusalOf(response));
     link.opened();
-    const parse = eventStreamParser((data) => this.#take(link, data), () => (this.#heardAt = Date.now()));
+    const parse = eventStreamParser((data) => this.#take(link, data), () => this.#link === link && this.#heard());
     const decoder = new TextDecoder();
     const reader = response.body.getReader();
     for (;;) {
@@ -499,16 +516,22 @@ export class Follow {
     if (signal?.aborted) queueMicrotask(() => this.close());
     on(signal, "abort", () => this.close());
     const page = globalThis.document ? globalThis : undefined;
-    on(page, "online", () => this.#lookNow());
-    on(page, "offline", () => this.#endWait && this.#setState("offline"));
+    on(page, "online", () => this.#backOnline());
+    on(page, "offline", () => (this.#endWait || this.#isReady) && this.#setState("offline"));
     on(globalThis.document, "visibilitychange", () => (globalThis.document.hidden ? this.#sendAck() : this.#lookNow()));
     on(page, "pagehide", () => this.#suspend());
     on(page, "pageshow", () => this.#resume());
   }
 
-  // The machine has slept, or the network is back: what is dead is found now, what waits need not.
+  // Nothing was heard since the network went: what there was went with it.
+  #backOnline() {
+    if (this.#state === "offline") this.#link?.drop("the network is back", true);
+    this.#lookNow();
+  }
+
+  // Somebody looks at the page: what is dead is found now, what waits need not.
   #lookNow() {
-    this.#checkSilence();
+    this.#checkSilence(false);
     if (!this.#isSuspended) this.#endWait?.();
   }
 
