@@ -11,6 +11,7 @@ test_name() {
   case $file in
   *.c) echo "${base%.c}" ;;
   *.bats) echo "$(basename "$(dirname "$file")")_${base%.bats}" ;;
+  *.test.mjs) echo "$(basename "$(dirname "$file")")_${base%.test.mjs}" ;;
   *) echo "no test: $1" >&2; return 1 ;;
   esac
 }

@@ -22,7 +22,7 @@ for doc in docs/reliability.md docs/security.md; do
       else if (!/[Hh]eld by/ && !held) next
       held = !/^\|/ && !/^$/
       rest = $0
-      while (match(rest, /`tests\/[^`]*\.(c|bats)(:[^`]*)?`/)) {
+      while (match(rest, /`tests\/[^`]*\.(c|bats|mjs)(:[^`]*)?`/)) {
         print doc ": " promise "\t" substr(rest, RSTART + 1, RLENGTH - 2)
         rest = substr(rest, RSTART + RLENGTH)
       }
