@@ -7,7 +7,7 @@ import { Proxy } from "./proxy.mjs";
 let browser, site, hub, proxy;
 before(async () => {
   site = await Site.start();
-  hub = await Hub.start("--allow-origin", site.origin("app"), "--heartbeat-interval", "500ms", "--inactivity-timeout", "2s");
+  hub = await Hub.start("--allow-origin", site.origin("app"), "--heartbeat-interval", "1s", "--inactivity-timeout", "3s");
   proxy = await Proxy.start(hub);
   browser = await Browser.startPlain();
 });
@@ -36,7 +36,7 @@ test("a hidden page, whose timers are slow, follows and acknowledges on, and is 
     await untilIn(page, "document.hidden");
     await hub.publish("hidden", 100);
     await until(async () => (await hub.acked("hidden")) === 100);
-    await until(async () => (await heardFor("hidden")) >= 3000); // longer than who is silent may stay
+    await until(async () => (await heardFor("hidden")) >= 4000); // longer than who is silent may stay
     await page.bringToFront();
     await untilIn(page, "!document.hidden");
     assert.deepEqual(await page.evaluate("seen.ids"), numbers(1, 100));
@@ -50,7 +50,7 @@ test("a page that the browser freezes misses nothing once it goes on", () =>
     await untilIn(page, "following.state === 'live'");
     const devtools = await page.context().newCDPSession(page);
     await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
-    await until(async () => (await heardFor("frozen")) >= 3000); // pings are the browser's to answer
+    await until(async () => (await heardFor("frozen")) >= 4000); // pings are the browser's to answer
     await hub.publish("frozen", 50); // Chromium ends the WebSocket of a frozen page to which something comes
     assert.equal(await hub.acked("frozen"), 0);
     await devtools.send("Page.setWebLifecycleState", { state: "active" });
