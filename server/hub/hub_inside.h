@@ -17,6 +17,7 @@ struct worker {
   struct mail *tasks, **tasks_end;
   struct seat *dirty, **dirty_end;
   struct seat *touched, **touched_end; /* on the writer's thread: dirty when the batch ends */
+  int publishing; /* on the worker's loop: publishes of this worker that have no answer yet */
   /* On the worker's loop: room for batches. */
   struct frame **frames;
   size_t frames_cap;

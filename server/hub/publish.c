@@ -67,6 +67,7 @@ static void publish_deliver(struct mail *mail) {
   for (size_t i = 0; i < st->append.count; i++)
     cws_event_free(st->owned[i]);
   p->state = NULL;
+  st->hub->workers[st->worker].publishing--;
   publish_free(st);
   p->done(p);
 }
@@ -204,6 +205,7 @@ int hub_publish(struct hub *hub, int worker, struct stream *s, struct hub_publis
     publish_free(st);
     return err_set(&p->error, code, NULL);
   }
+  hub->workers[worker].publishing++;
   /* The answer comes on this loop, so `p` is still as it was. */
   for (size_t i = 0; i < p->count; i++)
     json_decref(p->data_json[i]);

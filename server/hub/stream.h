@@ -22,6 +22,13 @@ enum stream_state {
   STREAM_GONE,  /* has left the table for good; its watchers are to say bye */
 };
 
+/* What a wake of many watchers has waited for; see worker.c. */
+enum seat_wait {
+  SEAT_IS_NEW,        /* nothing yet */
+  SEAT_SOCKETS_FIRST, /* a turn of the loop */
+  SEAT_HAS_WAITED,    /* the answer to a publish of this worker's; the next time it is woken */
+};
+
 /* One worker's share of a stream. */
 struct seat {
   struct stream *stream;
@@ -31,6 +38,7 @@ struct seat {
   int64_t woken_id;            /* its watchers were last woken with events up to here */
   uint32_t woken_generation;
   int deflating; /* watchers that take compressed frames */
+  enum seat_wait waited;
   /* Under the stream's lock. */
   int watchers;
   /* On the writer's thread. */

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYTES_KEPT = 256 * 1024 }; /* of the room for a batch, between batches */
+enum {
+  BYTES_KEPT = 256 * 1024, /* of the room for a batch, between batches */
+  FANOUT_LARGE = 64        /* watchers of a stream on a worker */
+};
 
 static void worker_mail(struct mail *mail) {
   worker_run(CONTAINER_OF(mail, struct worker, mail));
@@ -230,14 +233,46 @@ static void run_tasks(struct mail *task) {
   }
 }
 
+/*
+ * A write to each of many watchers takes longer than a commit. So what is about to come shares it:
+ * first the sockets have their turn, and where publishes come from them, the answer to those is
+ * waited for, which brings the next wake along. No longer: each wait is one commit at most.
+ */
+static bool has_to_wait(struct worker *w, struct seat *seat) {
+  if (seat->watchers < FANOUT_LARGE || seat->waited == SEAT_HAS_WAITED)
+    return false;
+  if (seat->waited == SEAT_IS_NEW) {
+    seat->waited = SEAT_SOCKETS_FIRST;
+    return true;
+  }
+  seat->waited = SEAT_HAS_WAITED;
+  return w->publishing > 0;
+}
+
+/* Under the lock: back to what is dirty. */
+static void put_back(struct worker *w, struct seat *seat) {
+  seat->next_dirty = NULL;
+  *w->dirty_end = seat;
+  w->dirty_end = &seat->next_dirty;
+  if (seat->waited == SEAT_SOCKETS_FIRST)
+    post(w);
+}
+
 static void run_wakes(struct worker *w, struct seat *seat) {
   while (seat) {
     pthread_mutex_lock(&w->lock);
     struct seat *next = seat->next_dirty;
-    seat->is_dirty = false;
+    bool waits = !atomic_load(&w->hub->is_silent) && has_to_wait(w, seat);
+    if (waits)
+      put_back(w, seat);
+    else
+      seat->is_dirty = false;
     pthread_mutex_unlock(&w->lock);
-    wake_seat(w, seat);
-    stream_unref(seat->stream);
+    if (!waits) {
+      seat->waited = SEAT_IS_NEW;
+      wake_seat(w, seat);
+      stream_unref(seat->stream);
+    }
     seat = next;
   }
 }
