@@ -9,6 +9,10 @@ test_name() {
   local file=${1%%:*} base
   base=$(basename "$file")
   case $file in
+  tests/unit/auth/*.c | tests/unit/base/*.c | tests/unit/cli/*.c | tests/unit/core/*.c | tests/unit/hub/*.c | tests/unit/picture/*.c)
+    base=${base%.c}
+    echo "test_$(basename "$(dirname "$file")")${base#test}"
+    ;;
   *.c) echo "${base%.c}" ;;
   *.bats) echo "$(basename "$(dirname "$file")")_${base%.bats}" ;;
   *.test.mjs) echo "$(basename "$(dirname "$file")")_${base%.test.mjs}" ;;
