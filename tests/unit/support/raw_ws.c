@@ -138,8 +138,10 @@ static const char *take_message(struct raw_ws *ws) {
 }
 
 json_t *raw_ws_next(struct raw_ws *ws, const char *type) {
+  time_t deadline = time(NULL) + RAW_DEADLINE_S; /* heartbeats would go on for ever */
   const char *got = take_message(ws);
-  while (got != NULL && strcmp(got, type) != 0 && strcmp(got, "heartbeat") == 0)
+  while (got != NULL && strcmp(got, type) != 0 && strcmp(got, "heartbeat") == 0 &&
+         time(NULL) < deadline)
     got = take_message(ws);
   if (got == NULL || strcmp(got, type) != 0)
     fail_msg("expected %s: %s", type, got != NULL ? got : "the end");
