@@ -7,8 +7,10 @@
 /* cmocka.h needs those before it */
 #include <cmocka.h>
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -86,22 +88,40 @@ static void connections_of_one_address_have_a_limit_of_their_own(void **state) {
   expect_three_at_most(&o);
 }
 
+enum { CROWD = 40 };
+
+static bool is_answered(int fd) {
+  char byte;
+  return send(fd, LIVE, strlen(LIVE), MSG_NOSIGNAL) > 0 && recv(fd, &byte, 1, 0) == 1;
+}
+
+/* Whether the last is cut while the first may still ask, and be told. They say nothing, so that
+ * they wait; but not for long, see below. */
+static bool last_is_cut_at_once(int port) {
+  int crowd[CROWD];
+  for (size_t i = 0; i < CROWD; i++)
+    crowd[i] = raw_connect(port);
+  raw_read_end(crowd[CROWD - 1]);
+  bool is_cut = is_answered(crowd[0]);
+  for (size_t i = 0; i < CROWD; i++)
+    close(crowd[i]);
+  return is_cut;
+}
+
 static void a_crowd_beyond_the_limit_is_cut_without_an_answer(void **state) {
   (void)state;
   struct cws_server_options o;
-  int crowd[40];
   live_hub_options(&o);
   o.max_connections = 1;
   o.workers = 1;
   struct cws_server *hub = live_hub_start(&o);
   int port = live_hub_port(hub), inside = raw_connect(port);
   assert_int_equal(ask(inside), 200);
-  for (size_t i = 0; i < 40; i++) /* they say nothing, so that they wait for their answer */
-    crowd[i] = raw_connect(port);
-  raw_read_end(crowd[39]);
+  bool is_cut = last_is_cut_at_once(port);
+  for (int i = 0; i < 4 && !is_cut; i++) /* a slow machine may take the first one's patience */
+    is_cut = last_is_cut_at_once(port);
+  assert_true(is_cut);
   assert_int_equal(ask(inside), 200);
-  for (size_t i = 0; i < 40; i++)
-    close(crowd[i]);
   close(inside);
   inside = connect_when_free(port);
   close(inside);
