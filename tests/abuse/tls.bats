@@ -19,7 +19,7 @@ load ../cli/common
   done
   for noise in 'GET /healthz/live HTTP/1.1\r\nHost: hub\r\n\r\n' '\026\003\001\377\377noise' '\377\377\377\377\377\377\377\377\377'; do
     exec 8<>"/dev/tcp/127.0.0.1/$port"
-    printf "$noise" >&8 || true # it may be cut after the first line
+    (printf "$noise" >&8) || true # it may be cut after the first line
     timeout 10 cat <&8 >"$dir/answer" || true
     ! grep -q HTTP "$dir/answer" || fail "answered in plain text: $(cat "$dir/answer")"
     exec 8>&-
