@@ -79,8 +79,8 @@ now_ms() {
   storm
   make_events 15 >"$dir/more"
   # Told so (429), or cut where many wait to be told.
-  run3 curl -sS -o /dev/null -w '%{http_code}' "$COUNCILWS_URL/healthz/live"
-  [[ "$out" == 429 || "$status" =~ ^(52|56)$ ]] || fail "somebody new got in"
+  run3 curl -sS -m 20 -o /dev/null -w '%{http_code}' "$COUNCILWS_URL/healthz/live"
+  [[ "$out" == 429 || "$status" =~ ^(52|56)$ ]] || fail "neither told nor cut: $out, exit status $status"
   kill "$storm"
   timeout 20 curl -fsS --retry 20 --retry-all-errors --retry-delay 0 "$COUNCILWS_URL/healthz/ready" >/dev/null || fail "it does not recover"
   councilws publish run --file "$dir/more" >/dev/null

@@ -65,7 +65,7 @@ load common
 }
 
 @test "a hub with its own secret refuses to listen beyond loopback and says what to give" {
-  run3 councilws serve --listen 0.0.0.0:0 --store memory:
+  run3 timeout 20 "$COUNCILWS" serve --listen 0.0.0.0:0 --store memory:
   assert_status 78
   assert_out ""
   assert_err_has "--secret-file"
@@ -92,7 +92,7 @@ load common
   assert_status 78
   assert_err_has "$dir/none"
   echo short >"$dir/short"
-  run3 councilws serve --listen 127.0.0.1:0 --secret-file "$dir/short"
+  run3 timeout 20 "$COUNCILWS" serve --listen 127.0.0.1:0 --secret-file "$dir/short"
   assert_status 78
   assert_err_has "32"
   run3 councilws serve --listen 127.0.0.1:0 --tls-cert "$dir/none" --tls-key "$dir/none"
