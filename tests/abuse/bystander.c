@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* AddressSanitizer would keep freed memory back, up to 256 MB, and it would count as the hub's. The
  * sanitizer's own library looks for this. */
@@ -26,17 +27,24 @@ bool send_now(int fd, const void *bytes, size_t len) {
 
 /* ---- life ---- */
 
-static void publish(struct bystander *b) {
+static void publish_over(struct bystander *b, int fd) {
   struct raw_reply reply;
-  raw_ask(b->port,
-          &(struct raw_request){.path = "/api/v1/requests/bystander/events",
-                                .token = b->token,
-                                .body = "{\"type\":\"log\",\"data\":{}}"},
-          &reply);
+  raw_sendf(fd,
+            "POST /api/v1/requests/bystander/events HTTP/1.1\r\nHost: hub\r\n"
+            "Authorization: Bearer %s\r\nContent-Length: 24\r\n\r\n"
+            "{\"type\":\"log\",\"data\":{}}",
+            b->token);
+  raw_read_reply(fd, false, &reply);
   if (reply.status != 201)
     fail_msg("the bystander's publish: %d %s", reply.status, reply.body);
   raw_reply_free(&reply);
   b->published++;
+}
+
+static void publish(struct bystander *b) {
+  int fd = raw_connect(b->port);
+  publish_over(b, fd);
+  close(fd);
 }
 
 static void see(struct bystander *b) {
@@ -83,15 +91,26 @@ int bystander_tear_down(void **state) {
 
 /* ---- what is asked of the hub ---- */
 
+static void assert_took_little(int64_t start) {
+  int64_t took = now_ms() - start;
+  if (took > BYSTANDER_MS)
+    fail_msg("the bystander waited for %lld ms", (long long)took);
+}
+
 void bystander_works(struct bystander *b) {
   for (int i = 0; i < 3; i++) {
     int64_t start = now_ms();
     publish(b);
     see(b);
-    int64_t took = now_ms() - start;
-    if (took > BYSTANDER_MS)
-      fail_msg("the bystander waited for %lld ms", (long long)took);
+    assert_took_little(start);
   }
+}
+
+void bystander_works_over(struct bystander *b, int fd) {
+  int64_t start = now_ms();
+  publish_over(b, fd);
+  see(b);
+  assert_took_little(start);
 }
 
 static long kilobytes(const char *name) {

@@ -38,6 +38,8 @@ void bystander_close(struct bystander *b);
 
 /* Publishes a few events and sees them. */
 void bystander_works(struct bystander *b);
+/* One event, over a connection that is there already. */
+void bystander_works_over(struct bystander *b, int fd);
 /* From here on memory is counted. */
 void bystander_weigh(struct bystander *b);
 /* The most since then is within BYSTANDER_KB. */

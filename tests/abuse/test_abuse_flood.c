@@ -1,34 +1,39 @@
 /* Many connections at once: that come and go, that stay and say nothing, that go halfway. */
 #include "tests/abuse/bystander.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* As the metrics have it, asked on a connection that was there before. */
-static long open_connections(int fd) {
-  static const char NAME[] = "\ncouncilws_connections ";
+#define OPEN "councilws_connections"
+#define REFUSED "councilws_connections_refused"
+
+/* Asked on a connection that was there before. */
+static long metric(int fd, const char *name) {
+  char line[64];
   struct raw_reply reply;
   raw_sendf(fd, "GET /metrics HTTP/1.1\r\nHost: hub\r\n\r\n");
   raw_read_reply(fd, false, &reply);
-  const char *at = strstr(reply.body, NAME);
+  snprintf(line, sizeof line, "\n%s ", name);
+  const char *at = strstr(reply.body, line);
   assert_non_null(at);
-  long n = strtol(at + strlen(NAME), NULL, 10);
+  long n = strtol(at + strlen(line), NULL, 10);
   raw_reply_free(&reply);
   return n;
 }
 
-static void await(int fd, long connections) {
+static void await(int fd, const char *name, long wanted) {
   int64_t until = now_ms() + 20000;
-  while (open_connections(fd) != connections) {
+  while (metric(fd, name) != wanted) {
     if (now_ms() > until)
-      fail_msg("%ld connections instead of %ld", open_connections(fd), connections);
+      fail_msg("%s is %ld instead of %ld", name, metric(fd, name), wanted);
   }
 }
 
 static void assert_all_gone(int fd) {
-  await(fd, 2); /* the watcher's, and this one */
+  await(fd, OPEN, 2); /* the watcher's, and this one */
 }
 
 static void reset(int fd) {
@@ -77,7 +82,7 @@ static void idle_connections_cost_little(void **state) {
 /* Beyond the limit one is told so, and those who are in do not notice. */
 static void connections_beyond_the_limit_are_429(void **state) {
   (void)state;
-  enum { LIMIT = 20 };
+  enum { LIMIT = 20, TOLD = 100, STORM = 200 };
   struct bystander b;
   struct cws_server_options o;
   struct raw_reply reply;
@@ -90,14 +95,20 @@ static void connections_beyond_the_limit_are_429(void **state) {
   assert_all_gone(asking);
   for (int i = 0; i < LIMIT - 2; i++)
     fds[i] = raw_connect(b.port);
-  await(asking, LIMIT);
-  for (int i = 0; i < 100;
-       i++) { /* each has left before the next comes, and before the others go */
+  await(asking, OPEN, LIMIT);
+  for (int i = 0; i < TOLD; i++) {
     raw_ask(b.port, &(struct raw_request){.path = "/healthz/live"}, &reply);
     raw_assert_error(&reply, 429, "too_many_connections", "");
     assert_non_null(raw_header(&reply, "retry-after"));
     raw_reply_free(&reply);
   }
+  for (int i = 0; i < STORM; i++) { /* who leaves at once, and is met by the hub when it has time */
+    close(raw_connect(b.port));
+    if (i % 40 == 0)
+      bystander_works_over(&b, asking);
+  }
+  bystander_works_over(&b, asking);
+  await(asking, REFUSED, TOLD + STORM); /* before others leave room */
   for (int i = 0; i < LIMIT - 2; i++)
     close(fds[i]);
   assert_all_gone(asking);
