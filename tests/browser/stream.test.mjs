@@ -27,6 +27,7 @@ test("where no WebSocket gets through, an event stream does; after a cut it goes
     await watch(page, { url: proxy.url, token: hub.token }, "blocked");
     await untilIn(page, "seen.ids.length === 30 && following.state === 'live'");
     assert.equal(await page.evaluate("seen.details.at(-1).transport"), "sse");
+    assert.equal(seen.sockets.length, 2); // then it knew
     proxy.cut();
     await untilIn(page, "following.state === 'waiting'");
     await hub.publish("blocked", 10, 31);
@@ -36,7 +37,6 @@ test("where no WebSocket gets through, an event stream does; after a cut it goes
     await untilIn(page, "seen.ids.length >= 41");
     assert.deepEqual(await page.evaluate("seen.ids"), numbers(1, 41));
     assert.deepEqual(await page.evaluate("seen.gaps"), []);
-    assert.equal(seen.sockets.length, 2); // then it knows
     await page.evaluate("following.close()");
     await until(async () => (await hub.call("GET", "/ws/status")).active_connections === 0);
     proxy.refusesUpgrades = false;

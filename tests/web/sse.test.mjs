@@ -25,6 +25,7 @@ test("a hub that is down is no reason to give up WebSockets", async () => {
   await until(() => seen.ids.length === 1);
   await hub.stop();
   await until(() => seen.states.filter((s) => s === "waiting").length >= 4);
+  assert.equal(seen.details[seen.states.lastIndexOf("waiting")].reason, "the hub cannot be reached");
   await hub.start();
   await hub.publish("down", 1, 2);
   await until(() => seen.ids.length === 2);

@@ -469,7 +469,7 @@ export class Follow {
   async #openEventStream() {
     const abort = new AbortController();
     const link = this.#newLink({ transport: "sse", cut: () => abort.abort() });
-    this.#readEventStream(link, abort.signal).catch((error) => link.finish({ reason: String(error?.message ?? error) }));
+    this.#readEventStream(link, abort.signal).catch((error) => link.finish({ reason: this.#reasonOf(error) }));
     return link.over;
   }
 
@@ -499,10 +499,18 @@ export class Follow {
       const works = response.ok || refusal.error?.code === "unknown_request"; // it may begin later
       return outcome(works ? { opened: true } : refusal);
     } catch (error) {
-      return outcome({ reason: String(error?.message ?? error) });
+      return outcome({ reason: this.#reasonOf(error) });
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  // Of a fetch that failed. Each browser has words of its own for it, and none tells a page whether its origin was refused.
+  #reasonOf(error) {
+    if (error?.name !== "TypeError") return String(error?.message ?? error);
+    const origin = globalThis.location?.origin;
+    const isOwn = origin === undefined || origin === new URL(this.#base).origin;
+    return "the hub cannot be reached" + (isOwn ? "" : ", or does not allow pages of " + origin);
   }
 
   // ---- the page ----
