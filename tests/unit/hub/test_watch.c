@@ -140,6 +140,95 @@ static void a_retry_wakes_nobody(void **state) {
   watcher_stop(&w);
 }
 
+/* ---- many watchers: a wake waits for what is about to come ---- */
+
+#define MANY 70
+
+static struct watcher many[MANY];
+
+/* The store's writer asks the clock before it commits anything: who has this keeps it waiting. */
+static pthread_mutex_t commits;
+
+static int64_t wall_when_free(void *user) {
+  pthread_mutex_lock(&commits);
+  pthread_mutex_unlock(&commits);
+  return atomic_load(&((struct fixture *)user)->wall_ms);
+}
+
+static int begin_with_gate(void **state) {
+  pthread_mutexattr_t again; /* for the thread that has it */
+  pthread_mutexattr_init(&again);
+  pthread_mutexattr_settype(&again, PTHREAD_MUTEX_RECURSIVE);
+  pthread_mutex_init(&commits, &again);
+  pthread_mutexattr_destroy(&again);
+  int code = begin(state);
+  f.clock.wall_ms = wall_when_free;
+  return code;
+}
+
+static int end_with_gate(void **state) {
+  int code = end(state);
+  pthread_mutex_destroy(&commits);
+  return code;
+}
+
+static void many_start(int worker) {
+  memset(many, 0, sizeof many);
+  for (int i = 0; i < MANY; i++)
+    watcher_start(&many[i], &f, worker, s, NULL);
+}
+
+static void many_expect(int wakes, int64_t position) {
+  for (int i = 0; i < MANY; i++) {
+    assert_int_equal(many[i].wakes, wakes);
+    assert_int_equal(many[i].position, position);
+  }
+}
+
+static void many_stop(void) {
+  for (int i = 0; i < MANY; i++)
+    watcher_stop(&many[i]);
+}
+
+static void many_watchers_are_woken_after_a_turn_of_the_loop(void **state) {
+  (void)state;
+  struct published p;
+  many_start(1);
+  publish_quietly(&p, 1);
+  fixture_pump_one(&f, 1);
+  many_expect(0, 0);
+  assert_int_equal(fixture_mail_count(&f, 1), 1); /* behind what the sockets bring */
+  fixture_pump_one(&f, 1);
+  many_expect(1, 1);
+  assert_int_equal(fixture_mail_count(&f, 1), 0);
+  fixture_settle(&f);
+  many_stop();
+}
+
+static void a_publish_under_way_shares_the_wake_of_many(void **state) {
+  (void)state;
+  struct published first, own[2];
+  many_start(1);
+  publish_quietly(&first, 1);
+  fixture_pump_one(&f, 1);
+  for (int i = 0; i < 2; i++) {
+    published_init(&own[i]);
+    published_add(&own[i], "log", "{}", NULL, NULL);
+  }
+  pthread_mutex_lock(&commits);
+  publish_begin(&f, 1, s, &own[0]); /* by a socket of the same worker, in that turn */
+  fixture_pump_one(&f, 1);
+  many_expect(0, 0);
+  pthread_mutex_unlock(&commits);
+  fixture_pump_until(&f, 1, &own[0].is_done);
+  many_expect(1, 2);
+  publish_wait(&f, 1, s, &own[1]);
+  fixture_settle(&f);
+  fixture_settle(&f);
+  many_expect(2, 3);
+  many_stop();
+}
+
 /* ---- leaving and coming during the walk ---- */
 
 static struct watcher crew[5];
@@ -298,6 +387,9 @@ int main(void) {
       test(a_batch_that_the_tail_no_longer_holds_is_read_from_the_store),
       test(one_that_comes_later_has_all_and_then_is_in_step),
       test(a_retry_wakes_nobody),
+      test(many_watchers_are_woken_after_a_turn_of_the_loop),
+      cmocka_unit_test_setup_teardown(a_publish_under_way_shares_the_wake_of_many, begin_with_gate,
+                                      end_with_gate),
       test(a_watcher_may_leave_while_it_is_woken),
       test(a_watcher_may_send_others_away_while_it_is_woken),
       test(one_that_comes_during_the_walk_is_not_part_of_it),
