@@ -33,6 +33,8 @@ struct watched {
   int attempts;
   int64_t count;
   int64_t seen, acked; /* message_ids: given to the picture, acknowledged */
+  int64_t passed;      /* the last that came, or that was not to come any more */
+  int64_t ask_at;      /* whether it had already ended is asked once this one has come; 0: not */
 };
 
 struct watch {
@@ -131,6 +133,8 @@ static int give_out(struct watched *w, const struct cws_event *event) {
   return failed;
 }
 
+static void ask_already(struct watched *w);
+
 static void on_event(struct cws_follow *f, const struct cws_event *event, void *user) {
   (void)f;
   struct watched *w = user;
@@ -138,6 +142,7 @@ static void on_event(struct cws_follow *f, const struct cws_event *event, void *
   if (w->is_done)
     return;
   restart_idle(watch);
+  w->passed = event->message_id;
   int failed = give_out(w, event);
   if (failed != 0) {
     runner_finish(&watch->runner, failed);
@@ -148,6 +153,8 @@ static void on_event(struct cws_follow *f, const struct cws_event *event, void *
     end_one(w, code);
   else if (++w->count == watch->max_count)
     end_one(w, EXIT_DONE);
+  else if (w->ask_at > 0 && event->message_id >= w->ask_at)
+    ask_already(w);
 }
 
 static void on_gap(struct cws_follow *f, int64_t from, int64_t to, const char *reason, void *user) {
@@ -204,7 +211,12 @@ static void on_already(const struct cws_error *why, const char *json, size_t len
     return;
   json_t *answer = json_loadb(json, len, 0, NULL);
   const char *status = json_string_value(json_object_get(answer, "status"));
-  if (status != NULL && (strcmp(status, "completed") == 0 || strcmp(status, "failed") == 0)) {
+  bool has_ended =
+      status != NULL && (strcmp(status, "completed") == 0 || strcmp(status, "failed") == 0);
+  int64_t last = json_integer_value(json_object_get(answer, "last_message_id"));
+  if (has_ended && last > w->passed) { /* what has ended it may be among what is still to come */
+    w->ask_at = last;
+  } else if (has_ended) {
     talk("%s: had already ended (%s)", w->request_id, status);
     if (ending_needs_event(&w->watch->ending))
       read_past_end(w);
@@ -214,16 +226,24 @@ static void on_already(const struct cws_error *why, const char *json, size_t len
   json_decref(answer);
 }
 
+static void ask_already(struct watched *w) {
+  w->ask_at = 0;
+  if (w->call == NULL)
+    cws_status(w->watch->runner.client, w->request_id, on_already, w, &w->call, NULL);
+}
+
 static void on_caught_up(struct cws_follow *f, int64_t last_message_id, void *user) {
   (void)f;
   struct watched *w = user;
   struct watch *watch = w->watch;
   if (w->is_done)
     return;
+  if (last_message_id > w->passed)
+    w->passed = last_message_id;
   if (watch->no_follow)
     end_one(w, ending_without(&watch->ending));
-  else if (last_message_id > 0 && w->call == NULL)
-    cws_status(watch->runner.client, w->request_id, on_already, w, &w->call, NULL);
+  else if (last_message_id > 0)
+    ask_already(w);
 }
 
 static void show_link(const struct watched *w, enum run_link link, int64_t wait_ms) {
