@@ -9,15 +9,20 @@ load common
   councilws watch r >/dev/null || true
   run3 councilws watch r
   assert_status 1
+  assert_out ""
   assert_err_has "had already ended"
   run3 councilws watch r -q
   assert_status 1
+  assert_out ""
   assert_err_empty
   printf 'url %s\n' "$COUNCILWS_URL" >"$dir/c"
   run3 councilws list -v --config "$dir/c"
   assert_status 0
+  assert_out_like '*failed      complete*'
   assert_err_has "settings from $dir/c"
   COUNCILWS_CONFIG=$dir/c run3 councilws list -v
+  assert_status 0
+  assert_out_like '*failed      complete*'
   assert_err_has "settings from $dir/c"
 }
 
@@ -60,6 +65,8 @@ load common
     [ "$(grep -c 'cannot write to standard output' "$dir/err")" -eq 1 ] || fail "$command: $(cat "$dir/err")"
   done
   run3 councilws watch r --no-follow -o json
+  assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 20 ] || fail "what was not written was not acknowledged"
 }
 
@@ -92,24 +99,30 @@ load common
 @test "wrong options are named as they were written" {
   run3 councilws watch r --no-ack -zx
   assert_status 64
+  assert_out ""
   assert_err_has "no such option '-z'"
   run3 councilws watch r --quiet=yes
   assert_status 64
+  assert_out ""
   assert_err_has "no value goes with '--quiet=yes'"
   run3 councilws --color always list
   assert_status 64
+  assert_out ""
   assert_err_has "a command goes before '--color'"
   for option in data timestamp event-id; do
     run3 councilws publish r --file "$dir/in" "--$option" 1
     assert_status 64
+    assert_out ""
     assert_err_has "--$option is for one event"
   done
   run3 councilws list --cacert "$dir/none"
   assert_status 66
+  assert_out ""
   assert_err_has "'$dir/none': No such file"
   for name in '' 'a b' a/b "$(printf '%065d' 0)"; do
     run3 councilws watch r --subscriber "$name"
     assert_status 64
+    assert_out ""
     assert_err_has "1 to 64 characters"
   done
 }

@@ -7,11 +7,15 @@ load common
   start_hub
   run3 councilws publish r1 log text='a "b" ü' n:=0.0012 big:=12345678901234567890 'o:={"b":1,"a":[ 1 ]}'
   assert_status 0
+  assert_err_empty
   assert_out 1
   run3 councilws publish r1 final_response success:=true
+  assert_status 0
+  assert_err_empty
   assert_out 2
   run3 councilws watch r1 -o json
   assert_status 0
+  assert_err_empty
   data=$(head -n 1 "$dir/out" | sed 's/.*"data"://; s/}$//')
   [ "$data" = '{"text":"a \"b\" ü","n":0.0012,"big":12345678901234567890,"o":{"b":1,"a":[ 1 ]}}' ] ||
     fail "data: $data"
@@ -24,15 +28,18 @@ load common
   n=$(wc -l <"$run")
   run3 councilws publish sample --file "$run"
   assert_status 0
+  assert_err_empty
   assert_out "$(seq "$n")"
   sed 's/.*"data": //; s/}$//' "$run" >"$dir/expected"
   run3 councilws watch sample -o json --from start
   assert_status 0
+  assert_err_empty
   sed 's/.*"data"://; s/}$//' "$dir/out" | diff "$dir/expected" - || fail "watch"
   jq -r .message_id "$dir/out" | diff <(seq "$n") - || fail "ids"
   cp "$dir/out" "$dir/watched"
   run3 councilws replay sample -o json
   assert_status 0
+  assert_err_empty
   diff "$dir/watched" "$dir/out" || fail "replay"
 }
 
@@ -44,8 +51,11 @@ load common
   start_hub
   run3 councilws replay sample -o json
   assert_status 0
+  assert_err_empty
   diff "$dir/before" "$dir/out" || fail "after the restart"
   run3 councilws publish sample log again=yes
+  assert_status 0
+  assert_err_empty
   assert_out 25
 }
 
@@ -63,11 +73,12 @@ load common
   start_hub
   councilws publish a final_response success:=false >/dev/null
   run3 councilws watch a
-  assert_status 1
+  assert_run 1 '*response        success=false*' ''
   councilws publish b error retrying:=true >/dev/null
   councilws publish b error message=broken >/dev/null
   run3 councilws watch b -o json
   assert_status 1
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 2 ] || fail "both errors are shown"
 }
 
@@ -76,13 +87,21 @@ load common
   councilws publish r log n:=1 >/dev/null
   councilws publish r log n:=2 >/dev/null
   run3 councilws watch r -o json --no-follow
+  assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 2 ] || fail "two at first"
   councilws publish r log n:=3 >/dev/null
   run3 councilws watch r -o json --no-follow
+  assert_status 0
+  assert_err_empty
   [ "$(jq -r .data.n "$dir/out")" = 3 ] || fail "then the third"
   run3 councilws watch r -o json --no-follow --subscriber other --no-ack
+  assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 3 ] || fail "three for another"
   run3 councilws watch r -o json --no-follow --subscriber other
+  assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 3 ] || fail "again, since --no-ack acknowledged nothing"
 }
 
@@ -90,7 +109,7 @@ load common
   start_hub
   councilws publish r final_response success:=false >/dev/null
   run3 councilws watch r
-  assert_status 1
+  assert_run 1 '*response        success=false*' ''
   run3 councilws watch r --timeout 20s
   assert_status 1
   assert_out ""
@@ -103,42 +122,48 @@ load common
   councilws publish r deploy code:=7 'result:={"exit":300,"ok":false}' >/dev/null
   councilws publish r final_response success:=true >/dev/null
   run3 councilws watch r --no-ack --until deploy
-  assert_status 0
+  assert_run 0 '*deploy                code=*' ''
   run3 councilws watch r --no-ack --until deploy --exit-from code
-  assert_status 7
+  assert_run 7 '*deploy                code=*' ''
   run3 councilws watch r --no-ack --until deploy --exit-from result.exit
-  assert_status 63
+  assert_run 63 '*deploy                code=*' ''
   run3 councilws watch r --no-ack --until deploy --exit-from result.ok
-  assert_status 1
+  assert_run 1 '*deploy                code=*' ''
   run3 councilws watch r --no-ack --until deploy --exit-from nowhere
   assert_status 65
+  assert_out_like '*deploy                code=*'
   assert_err_has "no number at 'nowhere'"
   run3 councilws watch r --no-ack --until never
-  assert_status 80
+  assert_run 80 '*response        success=true*' ''
   run3 councilws watch r --no-ack --no-follow --until never
-  assert_status 80
+  assert_run 80 '*response        success=true*' ''
   run3 councilws watch r --no-ack --count 1 -o json
   assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 1 ] || fail "--count"
   run3 councilws watch r --no-ack --type deploy,final_response -o json
   assert_status 0
+  assert_err_empty
   [ "$(jq -r .type "$dir/out" | paste -sd,)" = deploy,final_response ] || fail "--type"
   run3 councilws watch r --no-ack --after 2 -o json
+  assert_status 0
+  assert_err_empty
   [ "$(jq -r .message_id "$dir/out")" = 3 ] || fail "--after"
 }
 
 @test "--timeout is 124, --idle is 82, --must-exist is 66" {
   start_hub
   run3 councilws watch quiet --timeout 300ms
-  assert_status 124
+  assert_run 124 '' '*timed out*'
   run3 councilws watch quiet --idle 300ms
-  assert_status 82
+  assert_run 82 '' '*no event for too long*'
   run3 councilws watch none --must-exist
   assert_status 66
+  assert_out ""
   assert_err_has "no"
   councilws publish some final_response >/dev/null
   run3 councilws watch some --must-exist
-  assert_status 0
+  assert_run 0 '*response*' ''
 }
 
 @test "--on-gap: a warning, or exit 81, when events were trimmed" {
@@ -149,7 +174,7 @@ load common
   assert_err_has "events 1 to 7 are gone (expired)"
   [ "$(jq -r .message_id "$dir/out" | paste -sd,)" = 8,9,10 ] || fail "what is left"
   run3 councilws watch r --from start --no-follow --no-ack --on-gap fail
-  assert_status 81
+  assert_run 81 '' '*are gone (expired)*'
 }
 
 @test "more than one request: each line names its own, one exit status" {
@@ -158,6 +183,7 @@ load common
   councilws publish b final_response success:=false >/dev/null
   run3 councilws watch a b -o json
   assert_status 1
+  assert_err_empty
   [ "$(jq -r .request_id "$dir/out" | sort | paste -sd,)" = a,b ] || fail "request_ids"
 }
 
@@ -170,6 +196,8 @@ load common
   assert_err_has "line 4: line 1 column"
   assert_err_has "the lines before it are published"
   run3 councilws replay r -o json
+  assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 2 ] || fail "two are stored"
 }
 
@@ -177,24 +205,28 @@ load common
   export COUNCILWS_URL=http://127.0.0.1:1
   run3 councilws publish r 'ty pe'
   assert_status 65
+  assert_out ""
   assert_err_has "type: byte 3"
   run3 councilws publish r ack
   assert_status 65
+  assert_out ""
   assert_err_has "the protocol itself"
   run3 councilws publish r log 'n:={'
-  assert_status 65
+  assert_run 65 '' '*expected near end of file*'
   run3 councilws publish r log novalue
   assert_status 64
+  assert_out ""
   assert_err_has "'novalue' is neither k=v nor k:=JSON"
   run3 councilws publish r log --data '{"a":1,"a":2}'
-  assert_status 65
+  assert_run 65 '' '*the data is not valid JSON: line*'
   run3 councilws publish r log --data @"$dir/none"
-  assert_status 66
+  assert_run 66 '' '*: No such file or directory*'
   run3 councilws publish 'r/x' log
   assert_status 65
+  assert_out ""
   assert_err_has "request_id"
   run3 councilws publish r --file "$dir/none"
-  assert_status 66
+  assert_run 66 '' '*: No such file or directory*'
 }
 
 @test "an event larger than the limit: 65, and the hub goes on" {
@@ -202,21 +234,32 @@ load common
   head -c 5000 /dev/zero | tr '\0' x | jq -Rs '{text: .}' >"$dir/big"
   run3 councilws publish r log --data "@$dir/big"
   assert_status 65
+  assert_out ""
   assert_err_has "at most 4096"
   run3 councilws publish r log small=1
+  assert_status 0
+  assert_err_empty
   assert_out 1
 }
 
 @test "--data from JSON, a file, standard input; NDJSON without a last newline; a slow pipe is not held back" {
   start_hub
   run3 councilws publish r log --data '[1, 2.50]'
+  assert_status 0
+  assert_err_empty
   assert_out 1
   printf '"text"' >"$dir/d"
   run3 councilws publish r log --data "@$dir/d"
+  assert_status 0
+  assert_err_empty
   assert_out 2
   run3 bash -c 'printf "{\"x\": 1e2}" | "$COUNCILWS" publish r log --data -'
+  assert_status 0
+  assert_err_empty
   assert_out 3
   run3 bash -c 'printf "{\"type\":\"log\"}\n{\"type\":\"log\"}" | "$COUNCILWS" publish r --file -'
+  assert_status 0
+  assert_err_empty
   assert_out $'4\n5'
   mkfifo "$dir/slow"
   "$COUNCILWS" publish r --file "$dir/slow" >"$dir/ids" &
@@ -229,6 +272,8 @@ load common
   exec 7>&-
   wait "$publisher"
   run3 councilws replay r -o json --to 3
+  assert_status 0
+  assert_err_empty
   [ "$(sed 's/.*"data"://; s/}$//' "$dir/out" | paste -sd' ')" = '[1, 2.50] "text" {"x": 1e2}' ] ||
     fail "bytes of data"
 }
@@ -236,11 +281,16 @@ load common
 @test "--event-id makes a retry safe; the same id with other content is refused" {
   start_hub
   run3 councilws publish r log --event-id e-1 a=1
+  assert_status 0
+  assert_err_empty
   assert_out 1
   run3 councilws publish r log --event-id e-1 a=1 -o json
+  assert_status 0
+  assert_err_empty
   [ "$(jq -c '[.message_id, .duplicate]' "$dir/out")" = '[1,true]' ] || fail "the same answer"
   run3 councilws publish r log --event-id e-1 a=2
   assert_status 65
+  assert_out ""
   assert_err_has "event"
 }
 
@@ -248,21 +298,24 @@ load common
   export COUNCILWS_URL=http://127.0.0.1:1
   run3 councilws publish r log a=1
   assert_status 69
+  assert_out ""
   assert_err_has "is the hub running"
   run3 councilws watch r
-  assert_status 69
+  assert_run 69 '' '*): Connection refused; next attempt in*'
   run3 councilws status
-  assert_status 69
+  assert_run 69 '' '*connect to server; is the hub running, and is --url right*'
   run3 councilws list --url http://no-such-host.invalid
-  assert_status 68
+  assert_run 68 '' '*no-such-host.invalid: Could not resolve host: no-such-host.invalid; is*'
   run3 councilws list --url gopher://x
-  assert_status 64
+  assert_run 64 '' '*it begins with http:*'
 }
 
 @test "control bytes in events never reach the terminal as such" {
   start_hub
   councilws publish r log --data '{"message":"a\u001b[31mred\u0007\nx"}' >/dev/null
   run3 councilws watch r --no-follow
+  assert_status 0
+  assert_err_empty
   [[ $out == *'a\x1b[31mred\x07\nx'* ]] || fail "escaped"
   ! grep -q $'\x1b' "$dir/out" || fail "an escape got through"
 }

@@ -8,14 +8,30 @@ load common
   councilws publish r error code:=3 retrying:=true >/dev/null
   councilws publish r final_response code:=9 >/dev/null
   run3 councilws watch r --exit-from code
-  assert_status 9
+  assert_run 9 '*error                 code=*' ''
   run3 councilws watch r --exit-from code
   assert_status 9
+  assert_err_has 'r: had already ended (completed)'
   assert_out ""
   run3 councilws watch r --exit-from nowhere
-  assert_status 65
+  assert_run 65 '' '*r: had already ended (completed)*'
   run3 councilws watch r
+  assert_run 0 '' '*r: had already ended (completed)*'
+}
+
+@test "an ending event that comes just after the backlog is shown, and not taken for one of before" {
+  mkfifo "$dir/late"
+  NODE_PATH=/usr/share/nodejs node "$ROOT/tests/cli/late_end.js" >"$dir/late" 3>&- &
+  read -r -t 20 COUNCILWS_URL <"$dir/late"
+  export COUNCILWS_URL
+  COUNCILWS_TOKEN=any run3 timeout 20 "$COUNCILWS" watch r -o json
   assert_status 0
+  assert_err_empty
+  [ "$(jq -r .type "$dir/out" | paste -sd,)" = log,final_response ] || fail "both"
+  COUNCILWS_TOKEN=any run3 timeout 20 "$COUNCILWS" watch before -o json # it had ended, and something came afterwards
+  assert_status 0
+  assert_err_has "before: had already ended (completed)"
+  [ "$(jq -r .type "$dir/out" | paste -sd,)" = log,log ] || fail "both"
 }
 
 @test "an end that cannot be read is no good end" {
@@ -23,8 +39,11 @@ load common
   echo '{"type":"final_response","data":{"success":false,"x":1e999}}' | councilws publish r --file - >/dev/null
   run3 councilws watch r --no-ack
   assert_status 65
+  assert_err_has 'event cannot be read'
   [[ $out == *'{"success":false,"x":1e999}'* ]] || fail "shown as it is"
   run3 councilws watch r --no-ack -o json
+  assert_status 65
+  assert_err_has 'event cannot be read'
   [[ $out == *'"data":{"success":false,"x":1e999}}' ]] || fail "byte for byte"
 }
 
@@ -34,8 +53,11 @@ load common
   run3 councilws publish r log --data "@$dir/in"
   assert_status 65
   assert_out ""
+  assert_err_has "the data is not valid JSON"
   councilws publish r log 'message:="a\u0000b"' >/dev/null
   run3 councilws watch r --no-follow
+  assert_status 0
+  assert_err_empty
   [[ $out == *'a\u0000b'* ]] || fail "cut at the NUL"
 }
 
@@ -44,22 +66,25 @@ load common
   longest=$(printf '%0128d' 7)
   for id in . .. ... -dash a:b~c_d.e "$longest"; do
     run3 councilws publish -- "$id" final_response
-    assert_status 0
+    assert_run 0 1 ''
     run3 councilws watch -- "$id"
     assert_status 0
+    assert_err_empty
     [ -n "$out" ] || fail "watch $id"
     run3 councilws replay -o json -- "$id"
-    assert_status 0
+    assert_run 0 '*timestamp*' ''
     run3 councilws status -o json -- "$id"
+    assert_status 0
+    assert_err_empty
     [ "$(jq -r .request_id "$dir/out")" = "$id" ] || fail "status $id"
     run3 councilws delete --yes -- "$id"
-    assert_status 0
+    assert_run 0 '' ''
   done
   for id in '' status a/b 'a b' "$longest"0; do
     run3 councilws publish "$id" log
-    assert_status 65
+    assert_run 65 '' '?*'
     run3 councilws watch "$id"
-    assert_status 65
+    assert_run 65 '' '?*'
   done
 }
 
@@ -73,7 +98,7 @@ load common
   wait "$watcher"
   [ "$(jq -r .message_id "$dir/seen")" = 4 ] || fail "$(cat "$dir/seen")"
   run3 councilws watch r --after 1000 --no-ack --no-follow --on-gap fail
-  assert_status 81
+  assert_run 81 '' '*on may be gone (epoch)*'
   run3 councilws watch r --after 1000 --no-ack --no-follow -o json
   assert_status 0
   assert_err_has "events from 1001 on may be gone (epoch)"

@@ -7,9 +7,9 @@ load common
   start_hub_on 127.0.0.1:0 --listen "unix:$dir/hub.sock" --listen '[::1]:0'
   [[ $COUNCILWS_URL =~ ^http://127\.0\.0\.1:[0-9]+$ ]] || fail "first: $COUNCILWS_URL"
   run3 curl -fsS --unix-socket "$dir/hub.sock" http://hub/healthz/ready
-  assert_status 0
+  assert_run 0 '*status*' ''
   run3 councilws status --url "unix:$dir/hub.sock"
-  assert_status 0
+  assert_run 0 '*status            operational*' ''
 }
 
 @test "SIGTERM drains: watchers are told, exit 0; a new hub on the same store goes on" {
@@ -84,29 +84,36 @@ load common
 @test "what cannot be started says what and where" {
   run3 councilws serve --listen nonsense
   assert_status 78
+  assert_out ""
   assert_err_has "nonsense"
   run3 councilws serve --listen 127.0.0.1:0 --store nats://localhost
   assert_status 78
+  assert_out ""
   assert_err_has "nats"
   run3 councilws serve --listen 127.0.0.1:0 --secret-file "$dir/none"
   assert_status 78
+  assert_out ""
   assert_err_has "$dir/none"
   echo short >"$dir/short"
   run3 timeout 20 "$COUNCILWS" serve --listen 127.0.0.1:0 --secret-file "$dir/short"
   assert_status 78
+  assert_out ""
   assert_err_has "32"
   run3 councilws serve --listen 127.0.0.1:0 --tls-cert "$dir/none" --tls-key "$dir/none"
-  assert_status 78
+  assert_run 78 '' '*the certificate*'
   head -c 20000 /dev/urandom >"$dir/not-a-db"
   run3 councilws serve --listen 127.0.0.1:0 --store "sqlite:$dir/not-a-db"
   assert_status 65
+  assert_out ""
   assert_err_has "$dir/not-a-db"
   start_hub
   run3 councilws serve --listen "127.0.0.1:$(hub_port)" --store memory:
+  assert_out ""
   [ "$status" -ne 0 ] || fail "the port is taken"
   assert_err_has "$(hub_port)"
   run3 councilws serve --listen 127.0.0.1:0 --store "sqlite:$dir/hub.db"
   assert_status 73
+  assert_out ""
   assert_err_has "hub.db"
 }
 
@@ -116,14 +123,15 @@ load common
   start_hub --tls-cert "$dir/cert.pem" --tls-key "$dir/key.pem"
   [[ $COUNCILWS_URL == https://* ]] || fail "$COUNCILWS_URL"
   run3 councilws publish r final_response --cacert "$dir/cert.pem"
-  assert_status 0
+  assert_run 0 1 ''
   run3 councilws watch r --cacert "$dir/cert.pem" -o json
   assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 1 ] || fail "one event"
   run3 councilws publish r log
-  assert_status 76
+  assert_run 76 '' '*: SSL certificate problem: self-signed certificate*'
   run3 councilws watch r
-  assert_status 76
+  assert_run 76 '' '*is refused: it was not signed by a CA that is known here*'
 }
 
 @test "SIGHUP reads keys again; broken ones leave the old ones in place" {
@@ -134,19 +142,19 @@ load common
   councilws token --secret-file "$dir/s1" --sub a --admin >"$dir/t1"
   councilws token --secret-file "$dir/s2" --sub a --admin >"$dir/t2"
   run3 councilws list --token-file "$dir/t2"
-  assert_status 77
+  assert_run 77 '' '*the signature of the token is not that of a known key*'
   cp "$dir/s2" "$dir/secret"
   kill -HUP "$hub"
   wait_for "$dir/hub.log" 'read again'
   run3 councilws list --token-file "$dir/t2"
-  assert_status 0
+  assert_run 0 '' ''
   run3 councilws list --token-file "$dir/t1"
-  assert_status 77
+  assert_run 77 '' '*the signature of the token is not that of a known key*'
   echo broken >"$dir/secret"
   kill -HUP "$hub"
   wait_for "$dir/hub.log" 'reload failed'
   run3 councilws list --token-file "$dir/t2"
-  assert_status 0
+  assert_run 0 '' ''
 }
 
 @test "SIGHUP takes keys and limits from the configuration file; a broken file changes nothing" {
@@ -161,7 +169,7 @@ load common
   kill -HUP "$hub"
   wait_for "$dir/hub.log" 'read again'
   run3 councilws list --token-file "$dir/t1"
-  assert_status 77
+  assert_run 77 '' '*the signature of the token is not that of a known key*'
   post() { curl -s -o "$dir/body" -w '%{http_code}' -H "Authorization: Bearer $(cat "$dir/t2")" \
     -H 'Content-Type: application/x-ndjson' --data-binary @- "$COUNCILWS_URL/api/v1/requests/r/events"; }
   [ "$(make_events 50 | post)" = 201 ] || fail "a batch beyond the rate is let through, then paid off"
@@ -172,11 +180,11 @@ load common
   grep -q 'config:1.*no-such-setting' "$dir/hub.log" || fail "names file and line"
   rm "$XDG_CONFIG_HOME/councilws/config"
   run3 councilws list --token-file "$dir/t2"
-  assert_status 0
+  assert_run 0 '*processing*' ''
   kill -HUP "$hub"
   wait_for "$dir/hub.log" 'no key is left'
   run3 councilws list --token-file "$dir/t2"
-  assert_status 0
+  assert_run 0 '*processing*' ''
 }
 
 @test "the log can be JSON, and never shows a token" {
@@ -184,6 +192,8 @@ load common
   token=$(councilws token --sub me --admin)
   curl -s "$COUNCILWS_URL/api/v1/ws/r?token=$token" >/dev/null
   COUNCILWS_TOKEN=$token run3 councilws watch r --timeout 300ms -v
+  assert_status 124
+  assert_out ""
   [[ $err != *"$token"* ]] || fail "talk shows it"
   stop_hub
   jq -e .message "$dir/hub.log" >/dev/null || fail "not JSON: $(cat "$dir/hub.log")"
@@ -197,21 +207,24 @@ load common
   start_hub --tls-cert "$dir/cert.pem" --tls-key "$dir/key.pem" --tls-client-ca "$dir/cert.pem"
   export COUNCILWS_CACERT=$dir/cert.pem
   run3 councilws publish r final_response --cert "$dir/cert.pem" --key "$dir/key.pem"
-  assert_status 0
+  assert_run 0 1 ''
   run3 councilws watch r --cert "$dir/cert.pem" --key "$dir/key.pem" -o json
-  assert_status 0
+  assert_run 0 '*timestamp*' ''
   cat "$dir/cert.pem" "$dir/key.pem" >"$dir/both.pem"
   run3 councilws list --cert "$dir/both.pem"
-  assert_status 0
+  assert_run 0 '*completed   complete*' ''
   for command in "publish r log" "watch r" "list"; do
     run3 timeout 20 "$COUNCILWS" $command
     assert_status 76
+    assert_out ""
     assert_err_has "asks for a certificate of its clients"
     run3 timeout 20 "$COUNCILWS" $command --cert "$dir/c" --key "$dir/k"
     assert_status 76
+    assert_out ""
     assert_err_has "certificate"
   done
   run3 councilws list --cert "$dir/none"
   assert_status 66
+  assert_out ""
   assert_err_has "$dir/none"
 }

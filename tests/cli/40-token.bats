@@ -15,31 +15,33 @@ load common
   make --sub bob >"$dir/bob"
   make --sub root --admin >"$dir/root"
   run3 councilws publish build-1 log a=1 --token-file "$dir/pub"
-  assert_status 0
+  assert_run 0 1 ''
   run3 councilws publish other log a=1 --token-file "$dir/pub"
-  assert_status 77
+  assert_run 77 '' '*this token may not publish to*'
   run3 councilws watch build-1 --no-follow --token-file "$dir/sub"
-  assert_status 0
+  assert_run 0 '*log                   a=*' ''
   run3 councilws watch other --no-follow --token-file "$dir/sub"
-  assert_status 77
+  assert_run 77 '' '*other: this token may neither watch nor publish to the request*'
   run3 councilws publish build-1 log --token-file "$dir/alice"
-  assert_status 77
+  assert_run 77 '' '*this token may not publish to*'
   run3 councilws watch build-1 --no-follow --token-file "$dir/alice"
-  assert_status 0
+  assert_run 0 '*log                   a=*' ''
   run3 councilws publish build-2 log --owner alice --token-file "$dir/pub"
-  assert_status 0
+  assert_run 0 1 ''
   run3 councilws watch build-2 --no-follow --token-file "$dir/alice"
-  assert_status 0
+  assert_run 0 '    1  *  log *' ''
   run3 councilws watch build-2 --no-follow --token-file "$dir/bob"
-  assert_status 77
+  assert_run 77 '' '*: this token may neither watch nor publish to the request*'
   run3 councilws list --token-file "$dir/bob" -o json
+  assert_status 0
+  assert_err_empty
   [ "$(jq -r .request_id "$dir/out" | paste -sd,)" = build-1 ] || fail "bob sees only what he may"
   run3 councilws delete build-1 --yes --token-file "$dir/bob"
-  assert_status 77
+  assert_run 77 '' '*: this token may not delete*'
   run3 councilws delete build-1 --yes --token-file "$dir/root"
-  assert_status 0
+  assert_run 0 '' ''
   run3 councilws status build-1 --token-file "$dir/root"
-  assert_status 66
+  assert_run 66 '' '*: no such request*'
 }
 
 @test "no token, a wrong one, an expired one: 77 and a reason, never the token" {
@@ -47,20 +49,22 @@ load common
   start_hub --secret-file "$dir/secret"
   run3 councilws list
   assert_status 77
+  assert_out ""
   assert_err_has "--token-file"
   echo not.a.token >"$dir/bad"
   run3 councilws list --token-file "$dir/bad"
   assert_status 77
+  assert_out ""
   [[ $err != *not.a.token* ]] || fail "shown"
   run3 councilws watch r --token-file "$dir/bad"
-  assert_status 77
+  assert_run 77 '' 'councilws: r: the claims of the token*'
   run3 councilws list --token-file "$dir/none"
-  assert_status 66
+  assert_run 66 '' "*cannot read the token file '$dir/none': No such file or directory"
   councilws token --secret-file "$dir/secret" --sub a --admin --issuer x --ttl 1s >"$dir/short"
   run3 bash -c '"$COUNCILWS" token --secret-file "$1/secret" --sub a --admin | "$COUNCILWS" list --token-file -' _ "$dir"
-  assert_status 0
+  assert_run 0 '' ''
   COUNCILWS_TOKEN=$(councilws token --secret-file "$dir/secret" --sub a --admin) run3 councilws list
-  assert_status 0
+  assert_run 0 '' ''
 }
 
 @test "token --inspect explains one, and checks its signature when given the key" {
@@ -73,12 +77,12 @@ load common
     fail "explained"
   assert_err_has "expires in"
   run3 councilws token --inspect "$dir/t" --secret-file "$dir/s1"
-  assert_status 0
+  assert_run 0 '*councilws*' '*the signature is good*'
   run3 councilws token --inspect "$dir/t" --secret-file "$dir/s2"
-  assert_status 77
+  assert_run 77 '*councilws*' '*the signature of the token is not that of a known key*'
   echo x >"$dir/x"
   run3 councilws token --inspect "$dir/x"
-  assert_status 65
+  assert_run 65 '' '*the token does not have three parts*'
 }
 
 @test "RSA, PSS and EC keys: signed with the private key, verified by the hub with the public one" {
@@ -90,11 +94,11 @@ load common
   for pair in rsa:RS256 rsa:PS384 ec:ES256; do
     councilws token --key "$dir/${pair%:*}.pem" --alg "${pair#*:}" --sub a --admin >"$dir/t"
     run3 councilws list --token-file "$dir/t"
-    assert_status 0
+    assert_run 0 '' ''
   done
   # The public key's text as an HMAC secret: not made here, and the hub does not take what is made elsewhere.
   run3 councilws token --secret-file "$dir/rsa.pub" --sub a --admin
-  assert_status 78
+  assert_run 78 '' '*: the secret is a PEM text; give it as a public key instead*'
   b64() { openssl base64 -A | tr '+/' '-_' | tr -d =; }
   head=$(printf '{"alg":"HS256"}' | b64)
   body=$(printf '{"sub":"a","exp":%d,"councilws":{"admin":true}}' "$(($(date +%s) + 600))" | b64)
@@ -102,21 +106,23 @@ load common
   sign=$(printf '%s' "$head.$body" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | b64)
   echo "$head.$body.$sign" >"$dir/t"
   run3 councilws list --token-file "$dir/t"
-  assert_status 77
+  assert_run 77 '' '*the token is signed with HS*'
 }
 
 @test "wrong use of token: 64, 65, 66, 78" {
   run3 councilws token
   assert_status 64
+  assert_out ""
   assert_err_has "--sub"
   run3 councilws token --sub a --ttl 0
-  assert_status 64
+  assert_run 64 '' '*--ttl: at least*'
   echo short >"$dir/short"
   run3 councilws token --sub a --secret-file "$dir/short"
   assert_status 78
+  assert_out ""
   assert_err_has "32"
   run3 councilws token --sub a --secret-file "$dir/none"
-  assert_status 66
+  assert_run 66 '' '*: No such file or directory*'
   run3 councilws token --sub a --secret-file "$dir/short" --key "$dir/short"
-  assert_status 64
+  assert_run 64 '' '*give either --secret-file or --key, not both*'
 }

@@ -52,7 +52,7 @@ check_notifications() {
   start_hub
   grep -q 'cannot tell the service manager' "$dir/hub.log" || fail "says so"
   run3 councilws publish r log
-  assert_status 0
+  assert_run 0 1 ''
   stop_hub
   [ "$hub_status" -eq 0 ] || fail "exit status $hub_status"
 }
@@ -62,7 +62,7 @@ served_on_the_given_port() {
   port=$(head -1 "$dir/seen")
   grep -qx "http://127.0.0.1:$port" "$dir/seen" || fail "$(cat "$dir/seen")"
   run3 councilws publish r log --url "http://127.0.0.1:$port"
-  assert_status 0
+  assert_run 0 1 ''
   stop_hub -TERM
   [ "$(told)" = "exit 0" ] || fail "$(cat "$dir/seen")"
 }
@@ -81,7 +81,7 @@ served_on_the_given_port() {
   export LISTEN_FDS=1 LISTEN_PID=1
   start_hub
   run3 councilws publish r log
-  assert_status 0
+  assert_run 0 1 ''
   [[ $COUNCILWS_URL == http://127.0.0.1:* ]] || fail "$COUNCILWS_URL"
 }
 
@@ -97,7 +97,8 @@ served_on_the_given_port() {
   cp "$ROOT/packaging/councilws.socket" "$dir"
   run3 systemd-analyze verify --man=no "$dir/councilws.service" "$dir/councilws.socket"
   assert_status 0
+  assert_out ""
   assert_err_empty
   run3 systemd-analyze security --offline=true --threshold=15 --no-pager "$dir/councilws.service"
-  assert_status 0
+  assert_run 0 '*NAME                                                        *' ''
 }

@@ -19,11 +19,12 @@ get() {
   timeout 60 bash -c 'until [ -n "$(ss -Htn state established "( sport = :$1 )")" ]; do sleep 0.05; done' _ "$(hub_port)"
   run3 councilws list
   assert_status 75
+  assert_out ""
   assert_err_has "too many connections"
   run3 councilws watch r --must-exist
-  assert_status 75
+  assert_run 75 '' '*r: too many connections*'
   run3 councilws publish r log --timeout 100ms
-  assert_status 124
+  assert_run 124 '' '*timed out'
   kill -0 "$watcher" || fail "the watcher is gone"
   [ ! -s "$dir/talk" ] || fail "$(cat "$dir/talk")"
 }
@@ -32,7 +33,7 @@ get() {
   start_hub --max-publish-rate 5
   make_events 20 >"$dir/in"
   run3 councilws publish r --file "$dir/in"
-  assert_status 0
+  assert_run 0 "$(seq 20)" ''
   run3 councilws publish r log
   assert_status 0
   assert_out 21
@@ -45,9 +46,12 @@ get() {
   unset COUNCILWS_MAX_REQUEST_BYTES
   make_events 200 | councilws publish r --file - >/dev/null
   run3 councilws status r -o json
+  assert_status 0
+  assert_err_empty
   [ "$(jq '.bytes <= 1024 and .count < 200 and .last_message_id == 200' "$dir/out")" = true ] || fail "trimmed"
   COUNCILWS_WORKERS=many run3 councilws serve
   assert_status 78
+  assert_out ""
   assert_err_has "COUNCILWS_WORKERS: 'many'"
 }
 
@@ -58,14 +62,16 @@ get() {
   make --issuer you --audience hub
   run3 councilws list --token-file "$dir/t"
   assert_status 77
+  assert_out ""
   assert_err_has '"iss"'
   make --issuer me
   run3 councilws list --token-file "$dir/t"
   assert_status 77
+  assert_out ""
   assert_err_has '"aud"'
   make --issuer me --audience hub
   run3 councilws list --token-file "$dir/t"
-  assert_status 0
+  assert_run 0 '' ''
   get /api/v1/requests -H 'Origin: https://ok.example'
   [ "$code" = 200 ] || fail "allowed: $code"
   get /api/v1/requests -H 'Origin: https://evil.example'
@@ -84,11 +90,13 @@ get() {
   forge -70
   run3 councilws list --token-file "$dir/t"
   assert_status 77
+  assert_out ""
   assert_err_has "expired 7"
   # A minute of leeway: this one ends in about two seconds, and a new try is refused.
   forge -58
   run3 councilws watch r --token-file "$dir/t"
   assert_status 77
+  assert_out ""
   assert_err_has "the token expired"
   [[ $err != *"$(cat "$dir/t")"* ]] || fail "shown"
 }
@@ -100,6 +108,8 @@ get() {
   COUNCILWS_TOKEN=$(cat "$dir/t") "$COUNCILWS" watch r -v >"$dir/seen" 2>"$dir/talk" &
   watcher=$!
   COUNCILWS_TOKEN=$(cat "$dir/t") run3 councilws publish r final_response -v
+  assert_status 0
+  assert_out_like 1
   wait "$watcher"
   ! tr '\0' '\n' <"/proc/$hub/cmdline" | grep -qF "$(cat "$dir/s")" || fail "argv"
   get '/api/v1/requests/r%zz'
@@ -135,27 +145,31 @@ get() {
   start_hub_on '[::1]:0'
   [[ $COUNCILWS_URL == 'http://[::1]:'* ]] || fail "$COUNCILWS_URL"
   run3 councilws publish r final_response
-  assert_status 0
+  assert_run 0 1 ''
   run3 councilws watch r
-  assert_status 0
+  assert_run 0 '*response*' ''
   stop_hub
   start_hub_on "unix:$dir/s"
   [ "$(stat -c %a "$dir/s")" = 600 ] || fail "mode of the socket"
   stop_hub -KILL
   start_hub_on "unix:$dir/s"
   run3 councilws watch r --from start --url "unix:$dir/s"
-  assert_status 0
+  assert_run 0 '*response*' ''
   stop_hub
   [ ! -e "$dir/s" ] || fail "the socket stays"
   run3 councilws list --url "unix:$dir/s"
   assert_status 69
+  assert_out ""
   assert_err_has "$dir/s: "
   echo data >"$dir/file"
   run3 councilws serve --listen "unix:$dir/file" --store memory:
+  assert_out ""
+  assert_err_like '*cannot listen on*'
   [ "$status" -ne 0 ] || fail "on a file"
   [ "$(cat "$dir/file")" = data ] || fail "the file is gone"
   run3 councilws serve --listen fd:77 --store memory:
   assert_status 78
+  assert_out ""
   assert_err_has "descriptor 77"
 }
 

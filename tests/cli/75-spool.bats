@@ -29,31 +29,36 @@ events_of() {
   [ "$(stat -c %a "$dir/s" "$dir/s/r.spool" | paste -sd,)" = 700,600 ] || fail "modes"
   run3 councilws publish r log n:=1 --spool "$dir/s" --url $NOWHERE --linger 0s
   assert_status 75
+  assert_out ""
   assert_err_has "1 events of the input had been taken in before"
   start_hub
   run3 councilws publish r log n:=1 --spool "$dir/s"
   assert_status 0
+  assert_err_has 'events of the input had been taken in before'
   assert_out 1
   [ -z "$(ls "$dir/s")" ] || fail "the spool is empty"
   run3 councilws publish r log n:=1 --spool "$dir/s"
+  assert_status 0
+  assert_err_empty
   assert_out 2 # done before: this is a new one
 }
 
 @test "without TYPE and --file only what is kept is sent; nothing kept is no failure" {
   for n in 1 2; do
     run3 councilws publish r log n:=$n --spool "$dir/s" --url $NOWHERE --linger 0s
-    assert_status 75
+    assert_run 75 '' '*connect to server; is the hub running, and is --url right*'
   done
   start_hub
   run3 councilws publish r --spool "$dir/s"
   assert_status 0
+  assert_err_empty
   assert_out $'1\n2'
   run3 councilws publish r --spool "$dir/s"
   assert_status 0
   assert_out ""
   assert_err_has "keeps nothing of 'r'"
   run3 councilws publish 'r/x' --spool "$dir/s"
-  assert_status 65
+  assert_run 65 '' '*id is not one of A-Z a-z*'
 }
 
 @test "a file is kept whole, in order, with its own event_ids and bytes; more lines may follow" {
@@ -61,6 +66,7 @@ events_of() {
   echo '{"type":"log","event_id":"mine","data":{"x": 1.50}}' >>"$dir/in"
   run3 councilws publish r --file "$dir/in" --spool "$dir/s" --url $NOWHERE --linger 0s
   assert_status 75
+  assert_out ""
   assert_err_has "25 events of 'r' are kept"
   start_hub
   echo '{"type":"log"}' >>"$dir/in"
@@ -71,7 +77,7 @@ events_of() {
   councilws replay r -o json | head -25 | sed 's/.*"data"://; s/}$//' >"$dir/stored"
   head -25 "$dir/in" | sed 's/.*"data": *//; s/}$//' | diff - "$dir/stored" || fail "bytes"
   run3 councilws publish r log 'x:=1.50' --event-id mine -o json
-  assert_status 65 # the id is in the hub, with other content
+  assert_run 65 '' '*was used for another content, of message*' # the id is in the hub, with other content
 }
 
 @test "a bad line: 65, and mended, the same file goes on behind what was taken in" {
@@ -85,6 +91,7 @@ events_of() {
   sed -i 's/:}/:2}/' "$dir/in"
   run3 councilws publish r --file "$dir/in" --spool "$dir/s"
   assert_status 0
+  assert_err_has 'events of the input had been taken in before'
   assert_out $'2\n3'
   [ "$(events_of r | paste -sd,)" = 1,2,3 ] || fail "each once"
 }
@@ -105,9 +112,11 @@ events_of() {
   start_hub
   COUNCILWS_TOKEN=nonsense run3 councilws publish r log --spool "$dir/s"
   assert_status 77
+  assert_out ""
   assert_err_has "1 events of 'r' are kept"
   run3 councilws publish r log --spool "$dir/s"
   assert_status 0
+  assert_err_has 'events of the input had been taken in before'
   assert_out 1
 }
 
@@ -142,6 +151,7 @@ events_of() {
   wait_for "$dir/s/r.spool" '"n": 1'
   run3 councilws publish r log --spool "$dir/s"
   assert_status 75
+  assert_out ""
   assert_err_has "another process works on the events of 'r'"
   kill -KILL "$publisher"
   exec 7>&-
@@ -149,6 +159,7 @@ events_of() {
   start_hub
   run3 councilws publish r --spool "$dir/s"
   assert_status 0
+  assert_err_empty
   assert_out 1
 }
 
@@ -172,14 +183,17 @@ events_of() {
   sed '2s/log/lug/' "$dir/whole" >"$dir/s/r.spool"
   run3 councilws publish r --spool "$dir/s"
   assert_status 65
+  assert_out ""
   assert_err_has "is damaged at byte"
   cp "$dir/whole" "$dir/s/other.spool"
   run3 councilws publish other --spool "$dir/s"
   assert_status 65
+  assert_out ""
   assert_err_has "not a spool of this request"
   cp "$dir/whole" "$dir/s/r.spool"
   run3 councilws publish r --file "$dir/in" --spool "$dir/s"
   assert_status 0
+  assert_err_has 'events of the input had been taken in before'
   assert_out $'1\n2\n3'
 }
 
@@ -194,6 +208,7 @@ head_record() {
   echo file >"$dir/file"
   run3 councilws publish r log --spool "$dir/file/s"
   assert_status 73
+  assert_out ""
   assert_err_has "cannot keep events"
 }
 
@@ -205,9 +220,10 @@ head_record() {
     r=r${failure//[^a-zA-Z0-9]/-}
     run3 trace -e trace=pwrite64,fsync -e "inject=$failure" "$COUNCILWS" publish "$r" --file "$dir/in" --spool "$dir/s"
     assert_status 74
+    assert_out ""
     assert_err_has "cannot keep events"
     run3 councilws publish "$r" --file "$dir/in" --spool "$dir/s"
-    assert_status 0
+    assert_run 0 $'1\n2\n3' ''
     [ "$(events_of "$r" | jq .n | paste -sd,)" = 1,2,3 ] || fail "$failure: $(events_of "$r")"
   done
 }
@@ -223,12 +239,12 @@ head_record() {
       run3 trace -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" \
         "$COUNCILWS" publish "$r" --file "$dir/in" --spool "$dir/s"
       [ "$status" -ne 0 ] || break
-      assert_status 137
+      assert_run 137 '*([123'$'\n''])' '*Killed*'
       kills=$((kills + 1))
       # No file and no event: it had not begun. No file and events: it was done.
       if [ -e "$dir/s/$r.spool" ] || [ -z "$(events_of "$r" 2>/dev/null)" ]; then
         run3 councilws publish "$r" --file "$dir/in" --spool "$dir/s"
-        assert_status 0
+        assert_run 0 '*([123'$'\n''])' '?(*taken in before)'
       fi
       [ "$(events_of "$r" | jq .n | paste -sd,)" = 1,2,3 ] || fail "$r: $(events_of "$r")"
     done
@@ -308,6 +324,8 @@ wait_for_count() {
 # directory.
 killed_at() {
   run3 trace -P "$dir/s/$3.spool.new" -P "$dir/s" -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" "$COUNCILWS" "${@:4}"
+  [ "$status" -eq 137 ] || assert_run 0 '?*' '?(councilws: *)'
+  [ "$status" -eq 0 ] || assert_err_has Killed
 }
 
 # each_step NAME CALL …: "NAME REQUEST CALL N" for every such call, until it is not killed any more; how often it was, in
@@ -325,6 +343,7 @@ each_step() {
 
 publish_step() {
   killed_at "$2" "$3" "$1" publish "$1" --file "$dir/in" --spool "$dir/s"
+  assert_out_like '*([1-6'$'\n''])'
   if [ -e "$dir/s/$1.spool" ] || [ -z "$(numbers_of "$1")" ]; then
     councilws publish "$1" --file "$dir/in" --spool "$dir/s" >/dev/null 2>&1 || fail "$1: again"
   fi
@@ -334,6 +353,7 @@ publish_step() {
 # The command ends with it: what was taken in is all there, without a hole.
 run_step() {
   killed_at "$2" "$3" "$1" run "$1" --spool "$dir/s" -- cat "$dir/in"
+  [[ $(cat "$dir/in") == "$out"* ]] || fail "what is passed on"
   councilws publish "$1" --spool "$dir/s" >/dev/null 2>&1 || fail "$1: the rest"
   numbers=$(numbers_of "$1")
   [ "$numbers" = "$(seq "$(echo "$numbers" | tr ',' '\n' | grep -c .)" | paste -sd,)" ] || fail "$1: $numbers"

@@ -253,6 +253,7 @@ publish_sample() {
   publish_sample r 1 24
   run3 councilws watch r -o tree --from start
   assert_status 0
+  assert_err_empty
   [ "$(grep -c '^ *[0-9]* ' "$dir/out")" -eq 24 ] || fail "24 lines"
   ! grep -q $'\x1b' "$dir/out" || fail "escape sequences"
   open_pane 200x60 'councilws watch r --from start 2>"$dir/talk"; TERM=dumb councilws watch r --from start'

@@ -16,6 +16,8 @@ data_of() {
   printf 'one\ntwo' | cmp - "$dir/out"
   printf 'three\n' | cmp - "$dir/err"
   run3 councilws replay r -o json
+  assert_status 0
+  assert_err_empty
   [ "$(jq -r .type "$dir/out" | sort | paste -sd,)" = final_response,log,log,log,processing_started ] || fail "types"
   [ "$(data_of r log | jq -r 'select(.stream == "stdout").message' | paste -sd,)" = one,two ] || fail "stdout"
   [ "$(data_of r log | jq -r 'select(.stream == "stderr").message')" = three ] || fail "stderr"
@@ -23,6 +25,8 @@ data_of() {
   [ "$(data_of r final_response | jq -c '[.success, .exit_code, has("signal"), (.usage.max_rss_bytes > 0), (.executionTime >= 0)]')" = \
     '[true,0,false,true,true]' ] || fail "end: $(data_of r final_response)"
   run3 councilws status r -o json
+  assert_status 0
+  assert_err_empty
   [ "$(jq -c '[.status, .stage]' "$dir/out")" = '["completed","complete"]' ] || fail "status"
 }
 
@@ -30,36 +34,38 @@ data_of() {
   start_hub
   run3 councilws run a -- sh -c 'exit 7'
   assert_status 7
+  assert_out ""
   assert_err_empty
   run3 councilws watch a
-  assert_status 1
+  assert_run 1 '*started    execution  command=*' ''
   [ "$(data_of a final_response | jq -c '[.success, .exit_code]')" = '[false,7]' ] || fail "7"
   run3 councilws run b -- sh -c 'kill -TERM $$'
-  assert_status 143
+  assert_run 143 '' ''
   [ "$(data_of b final_response | jq -c '[.success, .exit_code, .signal]')" = '[false,143,"TERM"]' ] || fail "143"
   run3 councilws run c -- "$dir/none"
   assert_status 127
+  assert_out ""
   assert_err_has "cannot run '$dir/none': No such file or directory"
   [ "$(data_of c final_response | jq -c '[.success, .exit_code, .message]')" = '[false,127,"No such file or directory"]' ] || fail "127"
   run3 councilws run d -- "$dir"
-  assert_status 126
+  assert_run 126 '' '*: Permission denied*'
   [ "$(data_of d processing_started | wc -l)" -eq 1 ] || fail "126"
 }
 
 @test "usage: 64 without a command, 65 for a bad request_id, and CMD is not run" {
   run3 councilws run r --
-  assert_status 64
+  assert_run 64 '' '*run needs more arguments; usage: councilws run REQUEST -- CMD*'
   run3 councilws run r/x -- touch "$dir/ran"
-  assert_status 65
+  assert_run 65 '' '*id is not one of A-Z a-z*'
   run3 councilws run r --url bad:// -- touch "$dir/ran"
-  assert_status 64
+  assert_run 64 '' '*it begins with http:*'
   [ ! -e "$dir/ran" ] || fail "it ran"
   echo >"$dir/file"
   run3 councilws run r --spool "$dir/file/s" -- touch "$dir/ran"
-  assert_status 73
+  assert_run 73 '' '*cannot keep events in*'
   [ ! -e "$dir/ran" ] || fail "it ran"
   POSIXLY_CORRECT=1 run3 councilws run --url $NOWHERE --linger 0s r -- sh -c 'exit 3'
-  assert_status 3
+  assert_run 3 '' '*connect to server; is the hub running, and is --url right*'
 }
 
 @test "a line that is an event is that event; what only looks like one is a log" {
@@ -77,25 +83,31 @@ data_of() {
 END
   run3 councilws run r -- cat "$dir/lines"
   assert_status 0
+  assert_err_empty
   cmp "$dir/lines" "$dir/out"
   run3 councilws replay r -o json
+  assert_status 0
+  assert_err_empty
   [ "$(jq -r .type "$dir/out" | paste -sd,)" = \
     processing_started,execution_progress,analysis_complete,log,log,log,log,log,log,log,final_response ] || fail "types"
   [ "$(data_of r log | jq -r .message | head -1)" = '{"type":"log","level":"info"}' ] || fail "as it was"
   [[ "$(data_of r execution_progress)" == *'"cost":0.0012'* ]] || fail "bytes"
   run3 councilws status r -o json
+  assert_status 0
+  assert_err_empty
   [ "$(jq .subtasks.done "$dir/out")" = 1 ] || fail "summary"
 }
 
 @test "a final_response of CMD's own is the end, unless its status says otherwise" {
   start_hub
   run3 councilws run a -- echo '{"type":"final_response","data":{"answer":42}}'
+  assert_run 0 '*response*' ''
   [ "$("$COUNCILWS" replay a -o json | jq -r .type | paste -sd,)" = processing_started,final_response,process_exited ] || fail "a"
   run3 councilws run b -- sh -c 'echo "{\"type\":\"final_response\"}"; exit 2'
-  assert_status 2
+  assert_run 2 '*response*' ''
   [ "$("$COUNCILWS" status b -o json | jq -r .status)" = failed ] || fail "b"
   run3 councilws run c -- echo '{"type":"final_response","data":{"success":false}}'
-  assert_status 0
+  assert_run 0 '*response*' ''
   [ "$("$COUNCILWS" status c -o json | jq -r .status)" = failed ] || fail "c"
 }
 
@@ -107,6 +119,7 @@ END
   printf '\n\xff\xc3(\xed\xa0\x80|\xf0\x9f\x98\x80|a\0b\x1b[31m\t"\\\r\nend' >>"$dir/long"
   run3 councilws run r -- cat "$dir/long"
   assert_status 0
+  assert_err_empty
   cmp "$dir/long" "$dir/out"
   data_of r log >"$dir/logs"
   [ "$(jq -r 'select(.continues) | .message | length' "$dir/logs" | paste -sd,)" = 32768,32768,32768,16384 ] || fail "pieces"
@@ -165,9 +178,12 @@ END
   assert_err_has "3 events of 'r' are kept in '$XDG_STATE_HOME/councilws/spool/r.spool'"
   run3 councilws run r --url $NOWHERE --linger 0s --spool "$dir/s" -- echo mine
   assert_status 0
+  assert_out_like mine
   assert_err_has "'councilws publish r --spool $dir/s' sends them"
   start_hub
   run3 councilws publish r --spool "$dir/s"
+  assert_status 0
+  assert_err_empty
   assert_out $'1\n2\n3'
   run3 councilws run r -- echo later # sends what an earlier run has left, first
   assert_status 0
@@ -187,7 +203,7 @@ END
   echo one >&7
   wait_for "$dir/seen" one
   run3 councilws run r -- echo beside
-  assert_status 0
+  assert_run 0 beside ''
   stop_hub -KILL
   echo two >&7
   wait_for "$dir/seen" two
@@ -210,10 +226,11 @@ END
   start_hub
   run3 timeout 20 "$COUNCILWS" run r -- sh -c 'sleep 300 & echo $! >"$1/left"; echo done' _ "$dir"
   assert_status 0
+  assert_err_empty
   assert_out done
   kill "$(cat "$dir/left")"
   run3 timeout 20 "$COUNCILWS" run r2 -- sh -c 'while sleep 0.1; do echo on; done & echo $! >"$1/left"; echo done' _ "$dir"
-  assert_status 0
+  assert_run 0 'done*' ''
   kill "$(cat "$dir/left")" || true # SIGPIPE may have been there first
   [ "$("$COUNCILWS" status r2 -o json | jq -r .status)" = completed ] || fail "ended"
 }
@@ -238,6 +255,7 @@ END
   status=0
   councilws run r2 -- sh -c 'echo x; exit 0' >/dev/full 2>"$dir/err" || status=$?
   assert_status 74
+  assert_out_like y
   grep -q "cannot pass on the output" "$dir/err"
 }
 
@@ -245,11 +263,16 @@ END
   start_hub
   run3 bash -c '"$COUNCILWS" run r -- seq 20000 | { sleep 1; cat; }'
   assert_status 0
+  assert_err_empty
   seq 20000 | cmp - "$dir/out"
   [ "$("$COUNCILWS" status r -o json | jq .count)" = 20002 ] || fail "events"
   run3 ls /proc/self/fd
+  assert_status 0
+  assert_err_empty
   plain=$out
   run3 councilws run r2 -- ls /proc/self/fd
+  assert_status 0
+  assert_err_empty
   assert_out "$plain"
 }
 
@@ -266,6 +289,7 @@ END
   start_hub
   run3 councilws publish r --spool "$dir/s"
   assert_status 0
+  assert_err_empty
   assert_out $'1\n2\n3'
   [ "$(data_of r log | jq -r .message | paste -sd,)" = one,two ] || fail "lines"
 }

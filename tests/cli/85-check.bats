@@ -15,6 +15,8 @@ one_line() {
   one_line
   [[ $out =~ ^COUNCILWS\ OK\ -\ operational,\ 0\ watchers\ \|\ time=[0-9]+\.[0-9]+s\;\;\;0$ ]] || fail "line"
   run3 councilws status --check -w time=1m --critical time=2m
+  assert_status 0
+  assert_err_empty
   [[ $out == *"time="*"s;60.000;120.000;0" ]] || fail "limits are told"
 }
 
@@ -26,6 +28,7 @@ one_line() {
   start_fake '{"/healthz/ready": "hang"}'
   run3 councilws status --check --timeout 200ms
   assert_status 2
+  assert_err_empty
   [[ $out == "COUNCILWS CRITICAL - no answer in time" ]] || fail "why"
   run3 councilws status --check -w nonsense=1
   assert_status 3
@@ -41,14 +44,16 @@ one_line() {
   start_fake '{"/healthz/ready": [503, {"status": "store_unavailable", "message": "disk | full"}]}'
   run3 councilws status --check
   assert_status 2
+  assert_err_empty
   [[ $out == "COUNCILWS CRITICAL - store_unavailable: disk / full |"* ]] || fail "line"
   start_fake '{"/healthz/ready": [503, {"status": "draining"}], "/api/v1/ws/status": [200, {"status": "operational"}]}'
   run3 councilws status --check
   assert_status 1
+  assert_err_empty
   [[ $out == "COUNCILWS WARNING - the hub is draining |"* ]] || fail "line"
   start_fake '{"/healthz/ready": [503, {"from": "a proxy"}]}'
   run3 councilws status --check
-  assert_status 2
+  assert_run 2 '*COUNCILWS CRITICAL - too much is pending (status*' ''
 }
 
 @test "a request: running, pending, failed, unknown" {
@@ -56,10 +61,12 @@ one_line() {
   councilws publish on analysis_started >/dev/null
   run3 councilws status on --check
   assert_status 0
+  assert_err_empty
   [[ $out == "COUNCILWS OK - processing | time="*" lag=0;;;0 age="* ]] || fail "line"
   councilws publish bad error >/dev/null
   run3 councilws status bad --check
   assert_status 2
+  assert_err_empty
   [[ $out == "COUNCILWS CRITICAL - the request failed |"* ]] || fail "line"
   run3 councilws status none --check
   assert_status 2
@@ -73,17 +80,18 @@ one_line() {
   make_events 4 | councilws publish r --file - >/dev/null
   wait_for "$dir/seen" 'n=4'
   run3 councilws status r --check -w lag=5 -c lag=5
-  assert_status 0
+  assert_run 0 '*COUNCILWS OK - processing*' ''
   run3 councilws status r --check -w lag=4
   assert_status 1
   one_line
   [[ $out == "COUNCILWS WARNING - lag 5, more than 4 |"*" lag=5;4;;0"* ]] || fail "line"
   run3 councilws status r --check -w lag=1 -c lag=4 -w age=1h
-  assert_status 2
+  assert_run 2 '*COUNCILWS CRITICAL - lag*' ''
   run3 councilws status r --check -w lag=1 -c age=0s
   assert_status 2
+  assert_err_empty
   [[ $out == "COUNCILWS CRITICAL - age "* ]] || fail "the worst"
   councilws publish r final_response >/dev/null
   run3 councilws status r --check -c age=0s
-  assert_status 0
+  assert_run 0 '*COUNCILWS OK - completed*' ''
 }

@@ -13,6 +13,8 @@ load terminal
   [ "$(pane | grep -c '^    1  .*…$')" -eq 2 ] || fail "$(pane)"
   assert_pane_lacks '^0'
   run3 councilws watch r --no-follow --no-ack
+  assert_status 0
+  assert_err_empty
   [[ $out == *"a=$long  b=$long" ]] || fail "cut in a file"
 }
 
@@ -27,10 +29,16 @@ load terminal
   assert_pane_has '^effort   done   Engineer    builder-large  0.0210    3.1k'
   assert_pane_has '^store writable *yes'
   run3 councilws list
+  assert_status 0
+  assert_err_empty
   [[ $out == *"  sample" && $out != *request* ]] || fail "list"
   run3 councilws status sample
+  assert_status 0
+  assert_err_empty
   [[ $out == *"  effort  done  Engineer  builder-large  3115 tokens  0.021"* ]] || fail "status"
   run3 councilws status
+  assert_status 0
+  assert_err_empty
   [[ $out == *store_writable* ]] || fail "hub"
 }
 

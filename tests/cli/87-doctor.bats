@@ -36,12 +36,15 @@ sign_expired() {
   assert_err_empty
   [ "$(verdicts)" = "name=ok,tcp=ok,tls=skipped,hub=ok,clock=ok,token=ok,upgrade=ok,publish=ok,round trip=ok" ] || fail "verdicts"
   run3 councilws list -o json
+  assert_status 0
+  assert_err_empty
   assert_out ""
   run3 councilws doctor
   assert_status 0
+  assert_err_empty
   [[ $out == "ok       name "*"ok       round trip  seen by the watcher "* ]] || fail "text"
   run3 councilws doctor --request mine
-  assert_status 0
+  assert_run 0 '*skipped  tls         the URL is without TLS*' ''
   [ "$("$COUNCILWS" replay mine -o json | jq -r .type)" = doctor ] || fail "it stays where one names the request"
 }
 
@@ -49,26 +52,29 @@ sign_expired() {
   start_hub_on "unix:$dir/sock"
   run3 councilws doctor -o json --url "unix:$dir/sock"
   assert_status 0
+  assert_err_empty
   [ "$(verdicts)" = "name=skipped,tcp=ok,tls=skipped,hub=ok,clock=ok,token=ok,upgrade=ok,publish=ok,round trip=ok" ] || fail "verdicts"
   run3 councilws doctor -o json --url "unix:$dir/none"
-  assert_status 69
+  assert_run 69 '*start the hub with --listen unix:PATH, or mend --url*' ''
   stop_hub
   start_hub
   run3 councilws doctor -o json --url "http://localhost:$(hub_port)/"
-  assert_status 0
+  assert_run 0 '*the URL is without TLS*' ''
 }
 
 @test "name 68, TCP 69: said, with what to do, and the rest is skipped" {
   run3 councilws doctor -o json --url http://no-such-host.invalid
   assert_status 68
+  assert_err_empty
   [ "$(verdicts)" = "name=failed,tcp=skipped,tls=skipped,hub=skipped,clock=skipped,token=skipped,upgrade=skipped,publish=skipped,round trip=skipped" ] || fail "verdicts"
   [[ $(advice_of name) == *"--url"* ]] || fail "advice"
   run3 councilws doctor -o json --url http://127.0.0.1:1
   assert_status 69
+  assert_err_empty
   [[ $(verdicts) == name=ok,tcp=failed,* ]] || fail "verdicts"
   [[ $(advice_of tcp) == *"is the hub running"* ]] || fail "advice"
   run3 councilws doctor --url ftp://x
-  assert_status 64
+  assert_run 64 '' '*it begins with http:*'
 }
 
 @test "TLS: good, unknown CA, other name, expired, soon to expire, none; a client certificate is shown" {
@@ -76,13 +82,15 @@ sign_expired() {
   start_hub --tls-cert "$dir/good.pem" --tls-key "$dir/good.key"
   run3 councilws doctor -o json --cacert "$dir/good.pem"
   assert_status 0
+  assert_err_empty
   [[ $(jq -r 'select(.check == "tls") | .verdict + " " + .message' "$dir/out") =~ ^ok\ TLSv1\.3,\ the\ certificate\ is\ good\ for\ (99|100)\ days$ ]] || fail "tls"
   run3 councilws doctor -o json
   assert_status 76
+  assert_err_empty
   [[ $(verdicts) == name=ok,tcp=ok,tls=failed,hub=skipped,* ]] || fail "verdicts"
   [[ $(advice_of tls) == *--cacert* ]] || fail "advice"
   run3 councilws doctor -o json --url "http://127.0.0.1:$(hub_port)"
-  assert_status 76
+  assert_run 76 '*no answer by HTTP: the connection was clos*' ''
   [[ $(advice_of hub) == *https://* ]] || fail "advice"
   stop_hub
   for case in "other:DNS:elsewhere:100:a name in --url" "soon:IP:127.0.0.1:3:renew it soon"; do
@@ -90,6 +98,8 @@ sign_expired() {
     make_certificate "$name" "$kind:$value" "$days"
     start_hub --tls-cert "$dir/$name.pem" --tls-key "$dir/$name.key"
     run3 councilws doctor -o json --cacert "$dir/$name.pem"
+    assert_out_like '*: connected*'
+    assert_err_empty
     [[ $(advice_of tls) == *"$advice"* ]] || fail "$name"
     assert_status "$([ "$name" = other ] && echo 76 || echo 0)"
     stop_hub
@@ -97,12 +107,12 @@ sign_expired() {
   sign_expired old
   start_hub --tls-cert "$dir/old.pem" --tls-key "$dir/old.key"
   run3 councilws doctor -o json --cacert "$dir/old.pem"
-  assert_status 76
+  assert_run 76 '*certificate (then SIGHUP reloads it)*' ''
   [[ $(advice_of tls) == *"renew the hub's certificate"* ]] || fail "expired"
   stop_hub
   start_hub
   run3 councilws doctor -o json --url "https://127.0.0.1:$(hub_port)"
-  assert_status 76
+  assert_run 76 '*the handshake failed: wrong version number*' ''
   [[ $(advice_of tls) == *http://* ]] || fail "no TLS there"
 }
 
@@ -111,9 +121,10 @@ sign_expired() {
   start_hub --tls-cert "$dir/good.pem" --tls-key "$dir/good.key" --tls-client-ca "$dir/good.pem"
   run3 councilws doctor -o json --cacert "$dir/good.pem"
   assert_status 76
+  assert_err_empty
   jq -r .advice "$dir/out" | grep -q -- --cert || fail "advice"
   run3 councilws doctor -o json --cacert "$dir/good.pem" --cert "$dir/good.pem" --key "$dir/good.key"
-  assert_status 0
+  assert_run 0 '*, the certificate is good for*' ''
 }
 
 @test "what answers is no hub, is not ready, lets no WebSocket through, or has another time" {
@@ -124,35 +135,41 @@ sign_expired() {
   start_fake '{}'
   run3 councilws doctor -o json
   assert_status 76
+  assert_err_empty
   [[ $(verdicts) == *,hub=failed,clock=ok,token=skipped,* ]] || fail "verdicts"
   start_fake '{"/healthz/ready": [503, {"status": "draining"}]}'
   run3 councilws doctor -o json
-  assert_status 75
+  assert_run 75 '*the hub answers with status*' ''
   start_fake "{$ready}"
   COUNCILWS_TOKEN=$token run3 councilws doctor -o json
   assert_status 76
+  assert_err_empty
   [[ $(verdicts) == *,token=ok,upgrade=failed,publish=skipped,"round trip=skipped" ]] || fail "verdicts"
   [[ $(advice_of upgrade) == *proxy* ]] || fail "advice"
   start_fake '{"/healthz/ready": [200, {}, {"Date": "Thu, 01 Jan 2026 00:00:00 GMT"}]}'
   run3 councilws doctor -o json
+  assert_status 76
+  assert_err_empty
   [[ $(verdicts) == *,clock=warning,* ]] || fail "verdicts"
   [[ $(advice_of clock) == *NTP* ]] || fail "advice"
   start_fake '{"/healthz/ready": "hang"}'
   run3 councilws doctor -o json
-  assert_status 76
+  assert_run 76 '*no answer by HTTP: the connection was clos*' ''
 }
 
 @test "tokens: none, nonsense, expired, of another key; rights to watch, to publish, to neither" {
   start_hub
   XDG_STATE_HOME=$dir/other run3 councilws doctor -o json
   assert_status 77
+  assert_err_empty
   [[ $(verdicts) == *,token=failed,upgrade=skipped,* ]] || fail "verdicts"
   [[ $(advice_of token) == *--token-file* ]] || fail "advice"
   COUNCILWS_TOKEN=nonsense run3 councilws doctor -o json
-  assert_status 77
+  assert_run 77 '*the URL is without TLS*' ''
   printf '%064d' 1 >"$dir/key"
   COUNCILWS_TOKEN=$(councilws token --sub me --admin --secret-file "$dir/key") run3 councilws doctor -o json
   assert_status 77
+  assert_err_empty
   [[ $(verdicts) == *,token=ok,upgrade=failed,* ]] || fail "verdicts"
   [[ $(advice_of upgrade) == *"the hub's key"* ]] || fail "advice"
   COUNCILWS_TOKEN=$(councilws token --sub me --ttl 1s) # expired a second later, whoever asks
@@ -160,16 +177,20 @@ sign_expired() {
   timeout 20 bash -c 'until "$COUNCILWS" doctor -o json | grep -q "\"token\",\"verdict\":\"failed\""; do sleep 0.2; done'
   run3 councilws doctor -o json
   assert_status 77
+  assert_err_empty
   [[ $(jq -r 'select(.check == "token").message' "$dir/out") == *"expired for"* ]] || fail "expired"
   unset COUNCILWS_TOKEN
   COUNCILWS_TOKEN=$(councilws token --sub me) run3 councilws doctor -o json
   assert_status 0
+  assert_err_empty
   [[ $(verdicts) == *,upgrade=ok,publish=skipped,"round trip=skipped" ]] || fail "a login token"
   COUNCILWS_TOKEN=$(councilws token --sub me --publish 'a-?-*') run3 councilws doctor -o json
   assert_status 0
+  assert_err_empty
   [[ $(verdicts) == *,upgrade=ok,publish=ok,"round trip=skipped" ]] || fail "publishing only"
   [[ $out == *"may publish to a-?-*"*"event 1 of 'a-x-doctor-"* ]] || fail "a name within its rights"
   COUNCILWS_TOKEN=$(councilws token --sub me --publish 'a-*' --subscribe 'a-*') run3 councilws doctor -o json --request other
   assert_status 77
+  assert_err_empty
   [[ $(verdicts) == *,upgrade=failed,* ]] || fail "neither"
 }

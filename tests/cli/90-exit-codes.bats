@@ -23,12 +23,12 @@ until_watched() {
   councilws publish r step code:=0 ok:=true >/dev/null
   councilws publish r error code:=9 >/dev/null
   run3 councilws watch r --no-ack --until step --until other
-  assert_status 0
+  assert_run 0 '*step                  code=*' ''
   run3 councilws watch r --no-ack --until error # asked for, it is no failure
-  assert_status 0
+  assert_run 0 '*step                  code=*' ''
   for path in code ok; do
     run3 councilws watch r --no-ack --until step --exit-from $path
-    assert_status 0
+    assert_run 0 '*step                  code=*' ''
   done
 }
 
@@ -36,49 +36,53 @@ until_watched() {
   start_hub
   councilws publish r final_response success:=false code:=5 big:=64 huge:=1e300 below:=-3 part:=0.5 text=7 >/dev/null
   run3 councilws watch r --no-ack
-  assert_status 1
+  assert_run 1 '*response        success=false  code=*' ''
   for pair in success:1 code:5 big:63 huge:63 below:1 part:1 text:65; do
     run3 councilws watch r --no-ack --exit-from "${pair%:*}"
     assert_status "${pair#*:}"
+    assert_err_like "?(councilws: --exit-from: no number at 'text' *)"
+    assert_out_like '*response        success=false  code=*'
   done
   councilws publish s final_response code:=7 >/dev/null
   run3 councilws watch r s --no-ack --exit-from code
-  assert_status 7
+  assert_run 7 '*response        success=false  code=*' ''
 }
 
 @test "exit 64: usage" {
   run3 councilws watch
   assert_status 64
+  assert_err_has 'watch needs an argument; usage: councilws watch REQUEST...'
   assert_out ""
 }
 
 @test "exit 65: bad input data" {
   run3 councilws publish r 'ty pe'
-  assert_status 65
+  assert_run 65 '' '*is not one of A-Z a-z*'
 }
 
 @test "exit 66: unknown request, or no such file" {
   start_hub
   run3 councilws watch none --must-exist
-  assert_status 66
+  assert_run 66 '' '*none: no such request*'
   run3 councilws publish r --file "$dir/none"
-  assert_status 66
+  assert_run 66 '' '*: No such file or directory*'
 }
 
 @test "exit 68: host not found" {
   run3 councilws status --url http://no-such-host.invalid
-  assert_status 68
+  assert_run 68 '' '*no-such-host.invalid: Could not resolve host: no-such-host.invalid; is*'
 }
 
 @test "exit 69: cannot connect" {
   run3 councilws status --url http://127.0.0.1:1
-  assert_status 69
+  assert_run 69 '' '*connect to server; is the hub running, and is --url right*'
 }
 
 @test "exit 70: an internal error, of the hub's" {
   start_fake '{"/api/v1/requests/r": [500, {"error": {"code": "internal", "message": "broken", "temporary": true}}]}'
   run3 councilws status r
   assert_status 70
+  assert_out ""
   assert_err_has broken
 }
 
@@ -86,14 +90,14 @@ until_watched() {
   strace -qq -o /dev/null true 2>/dev/null || skip "strace is missing or may not trace here"
   ASAN_OPTIONS=detect_leaks=0 run3 strace -f -qq -o /dev/null -e trace=signalfd4 -e inject=signalfd4:error=EMFILE:when=1 \
     "$COUNCILWS" run r --url http://127.0.0.1:1 -- touch "$dir/ran"
-  assert_status 71
+  assert_run 71 '' '*cannot take signals: Too many open files*'
   [ ! -e "$dir/ran" ] || fail "it ran"
 }
 
 @test "exit 73: cannot create" {
   echo >"$dir/file"
   run3 councilws serve --listen 127.0.0.1:0 --store "sqlite:$dir/file/hub.db"
-  assert_status 73
+  assert_run 73 '' '*cannot open the store*'
 }
 
 @test "exit 74: output that cannot be written" {
@@ -106,28 +110,28 @@ until_watched() {
   start_fake '{"/api/v1/requests/r": [503, {"error": {"code": "draining", "message": "later"}}],
     "/api/v1/requests/s": [429, {"error": {"code": "rate_limited", "message": "slowly"}}]}'
   run3 councilws status r
-  assert_status 75
+  assert_run 75 '' '*r: later*'
   run3 councilws status s
-  assert_status 75
+  assert_run 75 '' '*s: slowly*'
   run3 councilws publish r log --spool "$dir/s" --url http://127.0.0.1:1 --linger 0s
-  assert_status 75
+  assert_run 75 '' '*connect to server; is the hub running, and is --url right*'
 }
 
 @test "exit 76: protocol or TLS failure" {
   start_hub
   run3 councilws status --url "https://127.0.0.1:$(hub_port)"
-  assert_status 76
+  assert_run 76 '' '*wrong version number*'
   start_fake '{}'
   run3 councilws watch r
-  assert_status 76
+  assert_run 76 '' '*r: the peer broke the protocol (status*'
 }
 
 @test "exit 77: not allowed" {
   start_hub
   COUNCILWS_TOKEN=nonsense run3 councilws watch r
-  assert_status 77
+  assert_run 77 '' '*r: the token does not have three parts*'
   COUNCILWS_TOKEN=$(councilws token --sub me) run3 councilws publish r log
-  assert_status 77
+  assert_run 77 '' '*this token may not publish to*'
   COUNCILWS_TOKEN=$(councilws token --sub me --publish '*') run3 councilws watch r # not let wait for what never comes
   assert_status 77
   assert_out ""
@@ -137,7 +141,7 @@ until_watched() {
 @test "exit 78: configuration" {
   printf 'frobnicate 1\n' >"$dir/c"
   run3 councilws status --config "$dir/c"
-  assert_status 78
+  assert_run 78 '' '*: unknown setting*'
 }
 
 @test "exit 80: the stream ended without --until" {
@@ -151,9 +155,9 @@ until_watched() {
   wait "$watcher" || status=$?
   assert_status 80
   run3 councilws watch r --until never # acknowledged, it does not come again
-  assert_status 80
+  assert_run 80 '' '*r: had already ended (completed)*'
   run3 councilws watch r --no-ack --no-follow --from start --until never --exit-from code
-  assert_status 80
+  assert_run 80 '*response*' ''
 }
 
 @test "exit 81: a gap with --on-gap fail, also where others are well; --on-gap warn goes on" {
@@ -162,9 +166,10 @@ until_watched() {
   councilws publish s final_response >/dev/null
   run3 councilws watch r --from start --no-follow --no-ack --on-gap fail
   assert_status 81
+  assert_out ""
   assert_err_has "events 1 to 3 are gone"
   run3 councilws watch s r --from start --no-ack --on-gap fail
-  assert_status 81
+  assert_run 81 '*response*' '*are gone (expired)*'
   for choice in "" "--on-gap warn"; do
     run3 councilws watch r --from start --no-follow --no-ack -o json $choice
     assert_status 0
@@ -177,6 +182,7 @@ until_watched() {
   start_hub --heartbeat-interval 100ms
   run3 councilws watch r --idle 500ms
   assert_status 82
+  assert_out ""
   assert_err_has "no event for too long"
   # It ends no sooner than --idle after the last event, however slow the machine is. Where the event itself was too
   # late, it is done again with more time.
@@ -202,6 +208,7 @@ until_watched() {
   councilws publish r log >/dev/null
   run3 councilws watch r --timeout 500ms -o json
   assert_status 124
+  assert_err_has 'timed out'
   [ "$(wc -l <"$dir/out")" -eq 1 ] || fail "what came is shown"
 }
 
@@ -219,5 +226,6 @@ until_watched() {
   done
   make_events 2000 | councilws publish r --file - >/dev/null
   run3 bash -c '{ s=0; "$COUNCILWS" replay r || s=$?; echo $s >"$1/status"; } | head -n 1' _ "$dir"
+  assert_run 0 '*log                   n=*' ''
   [ "$(cat "$dir/status")" = 141 ] || fail "$(cat "$dir/status")"
 }

@@ -30,11 +30,16 @@ in_shell() {
   assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 3 ] || fail "3 events"
   run3 in_shell 'watch r'
+  assert_status 0
+  assert_err_empty
   [[ $out == "r     3  "* && $(wc -l <"$dir/out") -eq 1 ]] || fail "the third only"
   run3 in_shell 'watch r'
+  assert_status 0
+  assert_err_empty
   assert_out ""
   run3 in_shell 'watch r' 'ack r 9'
   assert_status 65
+  assert_out ""
   assert_err_has "r: 9 has not been delivered"
 }
 
@@ -61,6 +66,7 @@ in_shell() {
   [[ $err != *"councilws watch"* && $err != *"councilws publish"* ]] || fail "what does not work there"
   run3 in_shell 'publish r log' 'quit' 'publish r log'
   assert_status 0
+  assert_err_empty
   assert_out 2
 }
 
@@ -75,6 +81,7 @@ in_shell() {
   done
   run3 in_shell 'help watch' 'publish --help'
   assert_status 0
+  assert_err_empty
   [[ $out == "watch REQUEST..."*"--from WHERE"*"publish REQUEST TYPE"* ]] || fail "help"
 }
 
@@ -83,6 +90,7 @@ in_shell() {
   export COUNCILWS_URL
   run3 in_shell 'status' 'help quit'
   assert_status 69
+  assert_err_has 'connect to server; is the hub running, and is --url right'
   [[ $out == quit* ]] || fail "goes on"
 }
 

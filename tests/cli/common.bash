@@ -99,6 +99,21 @@ assert_out() {
   [ "$out" = "$1" ] || fail "expected stdout: $1"
 }
 
+# assert_run STATUS STDOUT STDERR: the three together; the last two are patterns for all of it, '' for nothing at all.
+assert_run() {
+  assert_status "$1"
+  assert_out_like "$2"
+  assert_err_like "$3"
+}
+
+assert_out_like() {
+  [[ $out == $1 ]] || fail "expected stdout like: $1"
+}
+
+assert_err_like() {
+  [[ $err == $1 ]] || fail "expected stderr like: $1"
+}
+
 assert_err_has() {
   [[ "$err" == *"$1"* ]] || fail "expected in stderr: $1"
 }

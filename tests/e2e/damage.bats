@@ -81,8 +81,7 @@ overwrite() {
   overwrite $((4096 * (positions_page - 1))) 4096
   before=$(sums)
   run3 councilws serve --check-store --store "sqlite:$dir/hub.db"
-  assert_status 65
-  assert_err_has "damaged"
+  assert_run 65 '' '*damaged*'
   [ "$(sums)" = "$before" ] || fail "the files were changed"
 }
 
@@ -102,10 +101,10 @@ rescue() {
   start_hub
   run3 councilws replay run -o json
   assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 401 ] || fail "all 401 events, as only an index was damaged"
   run3 councilws publish run next n=2
-  assert_status 0
-  assert_out 402
+  assert_run 0 402 ''
 }
 
 @test "where events are damaged it keeps the others; those that are gone are named, never skipped" {
@@ -118,8 +117,10 @@ rescue() {
   start_hub
   run3 councilws replay run -o json
   [ "$status" -ne 0 ] || fail "read as if it were whole"
+  [ "$(wc -l <"$dir/out")" -lt 401 ] || fail "more than there is"
   assert_err_has "missing"
   run3 councilws replay run -o json --to 10
   assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" -eq 10 ] || fail "the first ten"
 }

@@ -43,6 +43,8 @@ run_events() {
   timeout 60 tail --pid="$many" -f /dev/null
   wait "$many" || fail "$(cat "$dir/many.err")"
   run3 councilws replay run -o json
+  assert_status 0
+  assert_err_empty
   [ "$(wc -l <"$dir/out")" = "$events" ] || fail "not each stored once"
 
   # 200 a second on average over 5 s; a hub must not be met by all of them at once.

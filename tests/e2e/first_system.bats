@@ -13,6 +13,7 @@ client() {
   councilws publish sample --file "$ROOT/docs/examples/council-run.ndjson" >/dev/null
   run3 client sample "$token" final_response
   assert_status 0
+  assert_err_like 'closed 1000'
   [ "$(head -n 1 "$dir/out" | jq -c '[.type, .message_id, .data.resume_from, .data.heartbeat_interval]')" = \
     '["connection_established",0,0,30]' ] || fail "first message"
   jq -r 'select(.type != "connection_established" and .type != "replay_complete") | .message_id' "$dir/out" |
@@ -22,6 +23,8 @@ client() {
     fail "acknowledged: $(councilws status sample -o json)"
   councilws publish sample log after=all >/dev/null
   run3 client sample "$token" log
+  assert_status 0
+  assert_err_like 'closed 1000'
   [ "$(jq -r 'select(.type == "log") | .message_id' "$dir/out")" = 25 ] || fail "only the new one"
 }
 
@@ -50,5 +53,6 @@ client() {
   councilws publish long --file "$dir/run" >/dev/null
   run3 client long "$token" final_response
   assert_status 0
+  assert_err_like 'closed 1000'
   diff <(jq -c .data "$dir/run") <(jq -c 'select(.message_id > 0) | .data' "$dir/out") || fail "data"
 }

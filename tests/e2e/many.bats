@@ -35,7 +35,7 @@ start_many() {
   timeout 20 bash -c 'until "$COUNCILWS" status r -o json 2>/dev/null | grep -q "\"watcher_count\":1"; do sleep 0.05; done'
   run3 curl -s -o "$dir/body" -w '%{http_code}' -H "Authorization: Bearer $(councilws token --sub "$(id -un)")" -H 'Connection: Upgrade' \
     -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==' "$COUNCILWS_URL/api/v1/ws/r"
-  assert_out 429
+  assert_run 0 429 ''
   [ "$(jq -r .error.code "$dir/body")" = too_many_connections ] || fail "$(cat "$dir/body")"
   councilws publish r final_response >/dev/null
   wait "$first"
