@@ -464,7 +464,7 @@ const struct command COMMAND_WATCH = {
         "one request each line names its own.\n"
         "On a terminal it draws a live picture, in place: the request, its status, how long it has "
         "been going and the connection; the stages; a progress bar; the subtasks as a tree with "
-        "state, agent or model, confidence, cost, tokens and time, sums for each branch; the "
+        "state, agent and model, confidence, cost, tokens and time, sums for each branch; the "
         "latest events. Where not all subtasks fit, those that run or failed come first. When the "
         "request has ended the picture stays, with the response below it. Several requests are a "
         "line each: up, down or a number chooses one, Enter opens and closes it. Where the tree is "

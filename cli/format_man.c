@@ -130,12 +130,13 @@ static void option_list(const char *title, const struct option_spec *s) {
 }
 
 static void command_page(const struct command *c) {
-  char name[64];
+  char name[64], sentence[256];
   snprintf(name, sizeof name, "councilws-%s", c->name);
+  snprintf(sentence, sizeof sentence, "%s.", c->summary);
   man_head(name, 1, c->summary);
   synopsis(c);
   out_printf(".Sh DESCRIPTION\n.Nm\n");
-  man_text(c->summary);
+  man_text(sentence);
   if (c->details != NULL) {
     out_printf(".Pp\n");
     man_text(c->details);

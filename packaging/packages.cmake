@@ -1,5 +1,9 @@
 # packages: `cpack` makes .deb packages of a build that was configured with --preset package: councilws, libcouncilws1, libcouncilws-dev.
 
+# Whoever gives packages to others puts a name here that answers mail; the default is nobody's.
+set(CWS_MAINTAINER "The councilws authors <councilws@users.noreply.github.com>" CACHE STRING
+    "NAME <ADDRESS> of who answers for the packages")
+
 # ---- what only a package has ----
 # The settings, every one of them commented; never overwritten by a newer package (conffiles).
 set(config ${CMAKE_CURRENT_BINARY_DIR}/config)
@@ -24,7 +28,7 @@ endforeach()
 # ---- CPack ----
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME councilws)
-set(CPACK_PACKAGE_CONTACT "The councilws authors <councilws@users.noreply.github.com>")
+set(CPACK_PACKAGE_CONTACT "${CWS_MAINTAINER}")
 # CPack's default, which it leaves out: each package has a summary of its own.
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${CMAKE_PROJECT_NAME} built using CMake")
 set(CPACK_SET_DESTDIR ON) # /etc is not below the prefix
