@@ -1,8 +1,8 @@
 /*
  * layout: golden pictures of runs at several sizes, and what holds of every picture at every size.
  * A case is a folder of tests/data/picture: events.ndjson, or several, one a run; and for each size
- * a file WxH, WxH-last (the last picture), WxH-keys, WxH-open (the first run in detail) or WxH-fromN
- * (its tree scrolled to that row).
+ * a file WxH, and WxH-last (the last picture), WxH-keys, WxH-open (the first run in detail) or
+ * WxH-fromN (its tree scrolled to that row).
  */
 #include <setjmp.h>
 #include <stdarg.h>
