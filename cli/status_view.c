@@ -103,7 +103,7 @@ static void subtask_row(struct table *t, const json_t *item) {
 
 static void subtask_table(const json_t *subtasks) {
   static const struct table_column COLUMNS[] = {{"subtask", false, true}, {"state", false, false},
-                                                {"agent", false, false},  {"model", false, false},
+                                                {"agent", false, true},   {"model", false, true},
                                                 {"cost", true, false},    {"tokens", true, false}};
   struct table t;
   size_t i;

@@ -57,9 +57,19 @@ size_t table_rows(const struct table *t) {
   return t->failed ? 0 : t->count / t->column_count;
 }
 
+/* The widest of those that may give way, or NULL. */
+static int *widest_flexible(const struct table *t, int cells[TABLE_COLUMNS]) {
+  int *widest = NULL;
+  for (size_t c = 0; c < t->column_count; c++) {
+    if (t->columns[c].is_flexible && cells[c] > FLEXIBLE_MIN &&
+        (widest == NULL || cells[c] > *widest))
+      widest = &cells[c];
+  }
+  return widest;
+}
+
 static void measure(const struct table *t, int width, int cells[TABLE_COLUMNS]) {
-  int all = 0;
-  size_t flexible = t->column_count;
+  int all = 0, *widest;
   for (size_t c = 0; c < t->column_count; c++) {
     cells[c] = line_cells(t->columns[c].title);
     for (size_t row = 0; row < table_rows(t); row++) {
@@ -67,14 +77,9 @@ static void measure(const struct table *t, int width, int cells[TABLE_COLUMNS]) 
       cells[c] = n > cells[c] ? n : cells[c];
     }
     all += cells[c] + (c > 0 ? GAP : 0);
-    if (t->columns[c].is_flexible)
-      flexible = c;
   }
-  if (width == 0 || all <= width || flexible == t->column_count)
-    return;
-  cells[flexible] -= all - width;
-  if (cells[flexible] < FLEXIBLE_MIN)
-    cells[flexible] = FLEXIBLE_MIN;
+  for (; width > 0 && all > width && (widest = widest_flexible(t, cells)) != NULL; all--)
+    --*widest;
 }
 
 void table_line(const struct table *t, size_t row, int width, struct line *out) {

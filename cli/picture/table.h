@@ -1,5 +1,5 @@
 /* table: rows of cells under titles, each column as wide as what stands in it; where all of it is
- * wider than the terminal, the flexible column is cut, then the lines. Pure. */
+ * wider than the terminal, the flexible columns are cut, the widest first, then the lines. Pure. */
 #ifndef CLI_PICTURE_TABLE_H
 #define CLI_PICTURE_TABLE_H
 
@@ -9,7 +9,7 @@
 
 struct table_column {
   const char *title;
-  bool is_right, is_flexible; /* at most one is flexible */
+  bool is_right, is_flexible;
 };
 
 struct table {

@@ -54,10 +54,25 @@ static void the_flexible_column_gives_way_and_then_the_line_is_cut(void **state)
   table_finish(&t);
 }
 
+static void of_several_the_widest_gives_way_first(void **state) {
+  (void)state;
+  static const struct table_column TWO[] = {{"a", false, true}, {"b", false, true}};
+  struct table t;
+  table_init(&t, TWO, 2);
+  table_cell(&t, INK_PLAIN, "0123456789abcdef");
+  table_cell(&t, INK_PLAIN, "0123456789");
+  check(&t, 1, 0, "0123456789abcdef  0123456789");
+  check(&t, 1, 25, "0123456789ab…  0123456789");
+  check(&t, 1, 20, "01234567…  01234567…");
+  check(&t, 1, 18, "0123456…  0123456…");
+  table_finish(&t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(columns_are_aligned_whatever_stands_in_them),
       cmocka_unit_test(the_flexible_column_gives_way_and_then_the_line_is_cut),
+      cmocka_unit_test(of_several_the_widest_gives_way_first),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
