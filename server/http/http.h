@@ -107,6 +107,8 @@ struct http_response {
   const char *content_type; /* NULL: application/json */
   const void *body;
   size_t body_len;
+  const char *cache_control; /* NULL: no-store */
+  const char *page_policy;   /* Content-Security-Policy of a page; NULL: nothing is allowed */
   const char *extra_headers; /* whole lines with CRLF, or NULL */
   bool close;                /* end the connection after it */
 };

@@ -42,19 +42,20 @@ static void add_content(struct buf *b, const struct http_response *a) {
   buf_add_str(b, "\r\n");
 }
 
-/* Nothing here is a page: it is not to be guessed at, framed, kept, or to run
- * anything. */
-static void add_security(struct buf *b) {
-  buf_add_str(b, "X-Content-Type-Options: nosniff\r\n"
-                 "Cache-Control: no-store\r\n"
-                 "Referrer-Policy: no-referrer\r\n"
-                 "Content-Security-Policy: default-src 'none'; frame-ancestors "
-                 "'none'\r\n");
+/* What is no page is not to be guessed at, framed, kept, or to run anything. */
+static void add_security(struct buf *b, const struct http_response *a) {
+  buf_addf(b,
+           "X-Content-Type-Options: nosniff\r\n"
+           "Cache-Control: %s\r\n"
+           "Referrer-Policy: no-referrer\r\n"
+           "Content-Security-Policy: %s\r\n",
+           a->cache_control != NULL ? a->cache_control : "no-store",
+           a->page_policy != NULL ? a->page_policy : "default-src 'none'; frame-ancestors 'none'");
 }
 
 static void add_head(struct buf *b, const struct http_request *r, const struct http_response *a,
                      bool closes) {
-  bool has_body = a->status != 204;
+  bool has_body = a->status != 204 && a->status != 304;
   buf_add_str(b, "HTTP/1.1 ");
   buf_add_i64(b, a->status);
   buf_add_char(b, ' ');
@@ -63,7 +64,7 @@ static void add_head(struct buf *b, const struct http_request *r, const struct h
   add_date(b);
   if (has_body)
     add_content(b, a);
-  add_security(b);
+  add_security(b, a);
   buf_add(b, r->answer_headers.data, r->answer_headers.len);
   if (a->extra_headers != NULL)
     buf_add_str(b, a->extra_headers);
@@ -78,7 +79,7 @@ void http_stream_head(struct buf *b, const struct http_request *r, const char *c
   buf_add_str(b, "HTTP/1.1 200 OK\r\n");
   add_date(b);
   buf_addf(b, "Content-Type: %s\r\n", content_type);
-  add_security(b);
+  add_security(b, &(struct http_response){.status = 200});
   buf_add(b, r->answer_headers.data, r->answer_headers.len);
   buf_add_str(b, "Connection: close\r\n\r\n");
 }

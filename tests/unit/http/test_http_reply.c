@@ -24,6 +24,28 @@ static void every_answer_has_the_headers_that_keep_browsers_safe(void **state) {
   assert_common(s);
 }
 
+static void answer_a_page(struct site *s, struct http_request *r) {
+  (void)s;
+  http_reply(r, &(struct http_response){.status = 200,
+                                        .content_type = "text/html",
+                                        .body = "<p>",
+                                        .body_len = 3,
+                                        .cache_control = "no-cache",
+                                        .page_policy = "script-src 'self'"});
+}
+
+static void a_page_has_a_policy_of_its_own_in_place_of_the_strictest(void **state) {
+  struct site *s = *state;
+  s->on_request = answer_a_page;
+  ask(s, GET("/"));
+  assert_true(has_header(s, "X-Content-Type-Options: nosniff"));
+  assert_true(has_header(s, "Referrer-Policy: no-referrer"));
+  assert_true(has_header(s, "Cache-Control: no-cache"));
+  assert_true(has_header(s, "Content-Security-Policy: script-src 'self'"));
+  assert_null(strstr(s->head.data, "default-src"));
+  assert_null(strstr(s->head.data, "no-store"));
+}
+
 /* RFC 9110, section 5.6.7. */
 static void the_date_is_in_the_one_right_form(void **state) {
   struct site *s = *state;
@@ -75,19 +97,25 @@ static void a_head_has_the_length_but_no_body(void **state) {
   assert_goes_on(s);
 }
 
+static int empty_status;
+
 static void answer_empty(struct site *s, struct http_request *r) {
   (void)s;
-  http_reply(r, &(struct http_response){.status = 204});
+  http_reply(r, &(struct http_response){.status = empty_status});
 }
 
-static void no_content_has_neither_type_nor_length(void **state) {
+static void what_has_no_content_has_neither_type_nor_length(void **state) {
   struct site *s = *state;
+  static const int STATUSES[] = {204, 304};
   s->on_request = answer_empty;
-  say(s, GET("/"));
-  take_answer_to_head(s);
-  assert_int_equal(s->status, 204);
-  assert_null(strstr(s->head.data, "Content-Length:"));
-  assert_null(strstr(s->head.data, "Content-Type:"));
+  for (size_t i = 0; i < sizeof STATUSES / sizeof STATUSES[0]; i++) {
+    empty_status = STATUSES[i];
+    say(s, GET("/"));
+    take_answer_to_head(s);
+    assert_int_equal(s->status, STATUSES[i]);
+    assert_null(strstr(s->head.data, "Content-Length:"));
+    assert_null(strstr(s->head.data, "Content-Type:"));
+  }
   s->on_request = NULL;
   assert_goes_on(s);
 }
@@ -172,11 +200,12 @@ static void an_error_to_head_has_no_body(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       SITE(every_answer_has_the_headers_that_keep_browsers_safe),
+      SITE(a_page_has_a_policy_of_its_own_in_place_of_the_strictest),
       SITE(the_date_is_in_the_one_right_form),
       SITE(an_answer_says_its_status_type_length_and_headers),
       SITE(json_is_the_type_if_none_is_said),
       SITE(a_head_has_the_length_but_no_body),
-      SITE(no_content_has_neither_type_nor_length),
+      SITE(what_has_no_content_has_neither_type_nor_length),
       SITE(an_error_says_its_code_message_and_whether_it_will_pass),
       SITE(every_code_has_the_status_of_the_table),
       SITE(what_the_client_can_do_is_in_the_headers),
