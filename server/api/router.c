@@ -5,6 +5,7 @@
 
 #include "lib/core/err.h"
 #include "server/api/route.h"
+#include "server/web/web.h"
 #include "server/ws/handshake_parts.h"
 
 #define DEPTH 5
@@ -34,7 +35,7 @@ static const struct route ROUTES[] = {
     {HTTP_M_GET, {"healthz", "live"}, false, route_live, NULL},
     {HTTP_M_GET, {"healthz", "ready"}, false, route_ready, NULL},
     {HTTP_M_GET, {"metrics"}, false, route_metrics, NULL},
-    {HTTP_M_GET, {"councilws.js"}, false, route_web, NULL},
+    {HTTP_M_GET, {NULL}, false, route_web, NULL}, /* the path of any file that is built in */
 };
 
 #define ROUTE_COUNT (sizeof ROUTES / sizeof ROUTES[0])
@@ -46,6 +47,8 @@ static const char *const METHOD_NAMES[] = {[HTTP_M_GET] = "GET",
 
 static bool path_fits(const struct route *route, const struct http_request *r) {
   size_t i = 0;
+  if (route->fn == route_web)
+    return web_file_find(http_path(r)) != NULL;
   for (; route->path[i] != NULL; i++) {
     const char *segment = http_segment(r, i);
     if (segment == NULL ||

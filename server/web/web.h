@@ -7,6 +7,7 @@
 struct web_file {
   const char *path; /* "/councilws.js" */
   const char *content_type;
+  const char *etag; /* "\"0a1b…\"": changes with the bytes */
   const unsigned char *bytes;
   size_t len;
 };

@@ -8,7 +8,7 @@
 
 static void a_path_that_is_no_route_is_unknown(void **state) {
   struct desk *d = *state;
-  static const char *const PATHS[] = {"/",
+  static const char *const PATHS[] = {"/x",
                                       "/api",
                                       "/api/v1",
                                       "/api/v2/requests",

@@ -1,0 +1,179 @@
+// The dashboard's pure parts: the tape that goes back and forth, the player's clock, the heights of a virtual list, texts.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+
+const load = (name) => import(join(process.env.ROOT, "server/web/dashboard", name));
+const { Tape } = await load("tape.js");
+const { Player } = await load("player.js");
+const { Heights } = await load("virtual.js");
+const format = await load("format.js");
+
+// ---- the tape ----
+
+const event = (n) => ({ message_id: n, type: n % 10 === 0 ? "log" : "execution_progress", timestamp: new Date(1e12 + n * 1000).toISOString(), data: { subtaskId: `t${n % 7}`, cost: 1 } });
+
+function tapeOf(n) {
+  const tape = new Tape();
+  for (let i = 1; i <= n; i++) tape.push(event(i));
+  return tape;
+}
+
+test("no step folds more than its budget, and it gets there all the same", () => {
+  const tape = tapeOf(5000);
+  let steps = 0;
+  for (let before = 0; !tape.seek(5000, 700, 0); before = tape.at, steps++) assert.ok(tape.at - before <= 700);
+  assert.deepEqual([tape.at, tape.model.count, tape.model.cost, steps], [5000, 5000, 5000, 7]);
+});
+
+test("going back is as if the rest had never come, from marks or from the beginning", () => {
+  const tape = tapeOf(9000);
+  tape.seek(9000, 1e9, 0);
+  for (const place of [8999, 6001, 6000, 5999, 4000, 1, 0, 9000]) {
+    tape.seek(place, 1e9, 0);
+    const fresh = tapeOf(place);
+    fresh.seek(place, 1e9, 0);
+    assert.deepEqual([tape.at, tape.model.count, tape.model.cost, tape.shown.length], [place, place, fresh.model.cost, place]);
+    assert.deepEqual([...tape.model.tasks], [...fresh.model.tasks]);
+  }
+});
+
+test("a step back from the end folds little again", () => {
+  const tape = tapeOf(9000);
+  tape.seek(9000, 1e9, 0);
+  assert.equal(tape.seek(8990, 1000, 0), true); // from the mark at 8,000
+});
+
+test("the filter holds for what is there, what comes and what is gone back over", () => {
+  const tape = tapeOf(30);
+  tape.filter((entry) => entry.type === "log");
+  tape.seek(25, 1e9, 0);
+  assert.deepEqual(tape.shown, [9, 19]);
+  tape.seek(30, 1e9, 0);
+  assert.deepEqual(tape.shown, [9, 19, 29]);
+  tape.seek(15, 1e9, 0);
+  assert.deepEqual(tape.shown, [9]);
+  tape.filter(null);
+  assert.equal(tape.shown.length, 15);
+  assert.deepEqual(Object.fromEntries(tape.types), { execution_progress: 27, log: 3 });
+});
+
+test("a gap has its place; another epoch begins from nothing", () => {
+  const tape = tapeOf(3);
+  tape.seek(3, 1e9, 0);
+  tape.pushGap({ timestamp: event(4).timestamp, data: { from: 4, to: 9, reason: "expired" } });
+  tape.push(event(10));
+  tape.seek(5, 1e9, 0);
+  assert.deepEqual([tape.model.count, tape.entries[3].kind, tape.shown.length], [4, "gap", 5]);
+  tape.pushGap({ timestamp: event(11).timestamp, data: { from: 11, to: null, reason: "epoch", epoch: "e" } });
+  tape.push(event(1));
+  tape.seek(2, 1e9, 0);
+  assert.deepEqual([tape.length, tape.model.count, tape.model.cost], [2, 1, 1]);
+});
+
+test("a time that cannot be read is that of the event before", () => {
+  const tape = new Tape();
+  tape.push({ ...event(1), timestamp: "2026-01-01T00:00:07.123456789Z" });
+  tape.push({ ...event(2), timestamp: "2026-12-31T23:59:60Z" });
+  assert.deepEqual([tape.entries[0].ms, tape.entries[1].ms], [1767225607123, 1767225607123]);
+});
+
+// ---- the player ----
+
+const entries = (...seconds) => seconds.map((s) => ({ ms: s * 1000 }));
+
+test("it plays at the events' own pace, times the speed, and is live at the end", () => {
+  const player = new Player();
+  const list = entries(0, 1, 1.5, 4);
+  player.play(0, list, 100);
+  player.speed = 1;
+  const at = (ms) => (player.tick(list, ms), player.want(list.length));
+  assert.deepEqual([at(100), at(1099), at(1100), at(1600), at(4099)], [1, 1, 2, 3, 3]);
+  assert.equal(player.mode, "playing");
+  assert.equal(at(4100), 4);
+  assert.equal(player.mode, "live");
+});
+
+test("a change of speed holds from where it is, and long silences are cut short", () => {
+  const player = new Player();
+  const list = entries(0, 10, 3610, 3611);
+  player.speed = 10;
+  player.play(0, list, 0);
+  player.tick(list, 0);
+  player.setSpeed(1, list, 500); // half of the second is left, which is 5 s at this speed
+  player.tick(list, 5499);
+  assert.equal(player.position, 1);
+  player.tick(list, 5500);
+  assert.equal(player.position, 2);
+  player.tick(list, 10499);
+  assert.equal(player.position, 2);
+  player.tick(list, 10500);
+  assert.equal(player.position, 3);
+});
+
+test("paused it stays, whatever comes; live it is at the newest; from the end it plays from the beginning", () => {
+  const player = new Player();
+  assert.equal(player.want(7), 7);
+  player.pauseAt(5);
+  assert.deepEqual([player.want(7), player.want(100), player.want(3)], [5, 5, 3]);
+  player.play(7, entries(0, 1, 2, 3, 4, 5, 6), 0);
+  assert.equal(player.position, 0);
+  player.goLive();
+  assert.equal(player.want(9), 9);
+});
+
+// ---- heights ----
+
+test("the place of each row, and the row at each place, agree, with and without rows that are open", () => {
+  const heights = Object.assign(new Heights(), { count: 50, row: 20 });
+  for (const extras of [[], [[0, 7]], [[49, 300]], [[3, 100], [4, 1], [20, 55]]]) {
+    heights.setExtras([...extras].reverse());
+    const size = (i) => 20 + (extras.find(([at]) => at === i)?.[1] ?? 0);
+    let top = 0;
+    for (let i = 0; i < 50; i++) {
+      assert.equal(heights.top(i), top);
+      for (const px of [top, top + size(i) - 1]) assert.equal(heights.indexAt(px), i, `${px} px, ${JSON.stringify(extras)}`);
+      top += size(i);
+    }
+    assert.equal(heights.total, top);
+    assert.equal(heights.indexAt(top + 1000), 49);
+  }
+});
+
+// ---- texts ----
+
+test("numbers and times are as the command shows them", () => {
+  assert.deepEqual([0, 0.0031, 999.99994, 1234.5, 1e6].map(format.cost), ["0", "0.0031", "999.9999", "1234.50", "1.0e+6"]);
+  assert.deepEqual([0, 950, 999.6, 2010, 99_949, 99_950, 1.5e6].map(format.short), ["0", "950", "1.0k", "2.0k", "99.9k", "100k", "1.5M"]);
+  assert.deepEqual([0, 133_000, 3_733_000, 360_000_000].map(format.clock), ["0:00", "2:13", "1:02:13", "4d 04h"]);
+  assert.deepEqual([2.12, 45, 133, 3720, 400_000].map(format.span), ["2.1s", "45s", "2m13s", "1h02m", "4d"]);
+  assert.deepEqual([0.84, 1, 86, 1e6, -1].map(format.confidence), ["0.84", "1.00", "86%", "", ""]);
+});
+
+test("what turns the direction of writing, or is no character, is shown as an escape", () => {
+  assert.equal(format.inline("a\u202eb\u0007c\u001b[2J\n d"), "a\\u202eb\\u0007c\\u001b[2J d");
+  assert.equal(format.visible("a\r\nb\u2066c\t\u0000"), "a\nb\\u2066c\t\\u0000");
+  assert.equal(format.visible("👩‍🚀"), "👩‍🚀");
+});
+
+test("one line of an event has what says most first, and an end", () => {
+  const line = (data) => format.eventLine(data).map(({ name, value }) => (name ? `${name}=${value}` : value)).join(" ");
+  assert.equal(line({ zeta: 1, cost: 0.5, message: "m", subtaskId: "s", status: "done" }), "s done m cost=0.5 zeta=1");
+  assert.equal(line("text\nof two"), "text of two");
+  assert.equal(line([1, { a: null }]), '[1,{"a":null}]');
+  assert.equal(line({}), "");
+  assert.ok(line({ text: "x".repeat(1e6), list: Array(1e5).fill("y".repeat(50)) }).length < 1000);
+  assert.equal(format.eventLine(Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, i]))).length, 8);
+});
+
+test("numbers that JavaScript cannot hold are shown as they were published", async () => {
+  const { parseMessage, prettySource } = await load("json_text.js");
+  const odd = JSON.stringify('}"data\\":{');
+  const text = `{"type":"log","x":[{"data":1}],"message_id":1,"data":{"n":12345678901234567890,"b":[1.50,${odd}],"e":[{},[]]}}`;
+  const message = parseMessage(text);
+  assert.equal(message.source, text);
+  assert.equal(prettySource(text), `{\n  "n": 12345678901234567890,\n  "b": [\n    1.50,\n    ${odd}\n  ],\n  "e": [\n    {},\n    []\n  ]\n}`);
+  assert.equal(parseMessage('{"message_id":1,"data":{"n":123456789012345}}').source, undefined);
+  for (const data of ['"text"', "[]", "null", '{"a":{"b":[1,2]}}']) assert.equal(prettySource(`{"data":${data},"z":1}`), JSON.stringify(JSON.parse(data), null, 2));
+  assert.equal(prettySource('{"type":"log"}'), "{}");
+});
