@@ -17,6 +17,7 @@
 #include "cli/notify.h"
 #include "cli/out.h"
 #include "cli/secret.h"
+#include "cli/sign_in_link.h"
 #include "cli/store_path.h"
 #include "cli/talk.h"
 
@@ -234,6 +235,22 @@ static int print_urls(const struct cws_server *server) {
   return out_flush();
 }
 
+/* The one place where a token is shown to somebody who has not asked for it: on the terminal of the
+ * user whose own secret signs it, and for a hub that nobody else can reach. Never in a log. */
+static void offer_sign_in(const struct cws_server *server, const struct options *o) {
+  const char *url = NULL;
+  if (has_keys(o) || !isatty(STDERR_FILENO) || strcmp(options_string(o, "log-format"), "text") != 0)
+    return;
+  for (size_t i = 0; (url = cws_server_url(server, i)) != NULL && !sign_in_link_takes(url);)
+    i++;
+  char *token = url != NULL ? secret_sign_token(SIGN_IN_LINK_TTL_S) : NULL;
+  char *link = token != NULL ? sign_in_link_new(url, token) : NULL;
+  if (link != NULL)
+    talk("dashboard, signed in for 12 hours: %s", link);
+  free(link);
+  free(token);
+}
+
 static int failure_of(const struct cws_error *err) {
   talk_error("%s", err->message);
   return err->code == CWS_ESTORE     ? EXIT_CANTCREATE
@@ -281,6 +298,7 @@ static int run_serve(const struct options *o) {
     code = failure_of(&err);
   } else {
     code = print_urls(server);
+    offer_sign_in(server, o);
     talk_set_log(s.server.log);
     if (code == 0) {
       notify_ready();
@@ -299,7 +317,8 @@ const struct command COMMAND_SERVE = {
     .details = "Prints the URL of each listener once it accepts connections. SIGTERM and SIGINT "
                "end it gracefully, a second one at once; SIGHUP reads keys and certificates again. "
                "Without key options it makes a secret of its own for this user, which is good on "
-               "loopback only.",
+               "loopback only; when standard error is a terminal, it then prints a link that signs "
+               "in to the dashboard.",
     .options = OPTIONS,
     .max_args = 0,
     .run = run_serve,

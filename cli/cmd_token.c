@@ -11,6 +11,7 @@
 #include "cli/out.h"
 #include "cli/paths.h"
 #include "cli/secret.h"
+#include "cli/sign_in_link.h"
 #include "cli/talk.h"
 
 #define KEY_FILE_MAX (1024 * 1024)
@@ -64,15 +65,45 @@ static int load_keys(const struct options *o, struct cws_keys *keys) {
 
 /* ---- making ---- */
 
+static bool is_link(const struct options *o) {
+  return options_flag(o, "link");
+}
+
+/* A link for nobody in particular is for this user, with every right, as the one that serve prints.
+ */
+static bool is_own_link(const struct options *o) {
+  return is_link(o) && options_string(o, "sub") == NULL;
+}
+
+static int64_t ttl_s(const struct options *o) {
+  if (is_link(o) && !options_is_given(o, "ttl"))
+    return SIGN_IN_LINK_TTL_S;
+  return options_duration(o, "ttl", 0) / 1000;
+}
+
+static int print(const struct options *o, const char *token) {
+  if (is_link(o)) {
+    char *link = sign_in_link_new(options_string(o, "url"), token);
+    if (link == NULL)
+      return EXIT_OS;
+    out_printf("%s\n", link);
+    free(link);
+  } else {
+    out_printf("%s\n", token);
+  }
+  return out_flush();
+}
+
 static int sign(const struct options *o, const struct cws_keys *keys) {
   struct cws_sign_options s = {.size = sizeof s,
                                .alg = options_string(o, "alg"),
                                .issuer = options_string(o, "issuer"),
                                .audience = options_string(o, "audience"),
                                .now_s = (int64_t)time(NULL),
-                               .ttl_s = options_duration(o, "ttl", 0) / 1000,
-                               .sub = options_string(o, "sub"),
-                               .admin = options_flag(o, "admin"),
+                               .ttl_s = ttl_s(o),
+                               .sub =
+                                   is_own_link(o) ? secret_user_name() : options_string(o, "sub"),
+                               .admin = options_flag(o, "admin") || is_own_link(o),
                                .subscribe = options_list(o, "subscribe"),
                                .publish = options_list(o, "publish")};
   s.with_rights = s.admin || s.subscribe[0] != NULL || s.publish[0] != NULL;
@@ -82,18 +113,22 @@ static int sign(const struct options *o, const struct cws_keys *keys) {
     talk_error("%s", err.message);
     return exit_code_of(err.code);
   }
-  out_printf("%s\n", token);
+  int code = print(o, token);
   free(token);
-  return out_flush();
+  return code;
 }
 
 static int make(const struct options *o) {
-  if (options_string(o, "sub") == NULL) {
+  if (options_string(o, "sub") == NULL && !is_link(o)) {
     talk_error("give --sub: who the token is for");
     return EXIT_USAGE;
   }
   if (options_duration(o, "ttl", 0) < 1000) {
     talk_error("--ttl: at least 1s");
+    return EXIT_USAGE;
+  }
+  if (is_link(o) && !sign_in_link_takes(options_string(o, "url"))) {
+    talk_error("--url: a browser needs http:// or https://");
     return EXIT_USAGE;
   }
   struct cws_keys *keys = cws_keys_new();
@@ -185,7 +220,11 @@ static const struct option_spec OPTIONS[] = {
     {"publish", 0, OPTION_LIST, "GLOB", NULL, NULL, false,
      "may publish to requests that match (may be given again)"},
     {"admin", 0, OPTION_FLAG, NULL, NULL, NULL, false, "may do everything"},
-    {"ttl", 0, OPTION_DURATION, "D", "1h", NULL, false, "how long it is good"},
+    {"ttl", 0, OPTION_DURATION, "D", "1h", NULL, false, "how long it is good (12h with --link)"},
+    {"link", 0, OPTION_FLAG, NULL, NULL, NULL, false,
+     "print a link that signs in to the dashboard; without --sub for this user, with every right"},
+    {"url", 0, OPTION_STRING, "URL", "http://127.0.0.1:8765", NULL, true,
+     "with --link: the hub, http://HOST:PORT or https://HOST:PORT"},
     {"secret-file", 0, OPTION_STRING, "FILE", NULL, NULL, false,
      "sign with this HMAC secret [this user's own]"},
     {"key", 0, OPTION_STRING, "FILE", NULL, NULL, false, "sign with this private key (PEM or JWK)"},
@@ -201,7 +240,7 @@ static const struct option_spec OPTIONS[] = {
 
 const struct command COMMAND_TOKEN = {
     .name = "token",
-    .usage = "--sub NAME [--subscribe GLOB] [--publish GLOB] [--admin]\n--inspect FILE",
+    .usage = "--sub NAME [--subscribe GLOB] [--publish GLOB] [--admin]\n--link\n--inspect FILE",
     .summary = "makes a token, or explains one",
     .details = "Without --subscribe, --publish and --admin it is a plain login token: good for "
                "watching requests that have no owner or whose owner is NAME.",

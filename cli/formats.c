@@ -40,11 +40,16 @@ static bool was_before(const struct command *const *end, const char *name) {
   return false;
 }
 
+/* What several commands share is told of once, where it belongs. */
+static bool is_of_clients(const struct option_spec *table, const char *name) {
+  return table != OPTIONS_CLIENT && has_setting(OPTIONS_CLIENT, name);
+}
+
 static void settings_of(const char *group, const struct option_spec *table,
                         const struct command *const *end, formats_setting_fn *fn) {
-  for (; table != NULL && table->name != NULL; table++) {
-    if (table->is_setting && !was_before(end, table->name))
-      fn(group, table);
+  for (const struct option_spec *s = table; s != NULL && s->name != NULL; s++) {
+    if (s->is_setting && !is_of_clients(table, s->name) && !was_before(end, s->name))
+      fn(group, s);
   }
 }
 
@@ -52,7 +57,7 @@ void formats_settings(formats_setting_fn *fn) {
   const struct command *const *c = COMMANDS;
   for (; *c != NULL; c++)
     settings_of((*c)->name, (*c)->options, c, fn);
-  settings_of("hub", OPTIONS_CLIENT, c, fn);
+  settings_of("hub", OPTIONS_CLIENT, COMMANDS, fn);
   settings_of("common", OPTIONS_COMMON, c, fn);
 }
 

@@ -48,7 +48,7 @@ static int find_token(struct runner *r, const struct options *o) {
 /* A token of one's own making is for a hub of this machine, and good only if that hub is one's own.
  * Where there is none the hub is asked without, so that it is said what it is that fails. */
 static char *sign_token(const struct runner *r) {
-  char *token = cws_client_is_loopback(r->client) ? secret_sign_token() : NULL;
+  char *token = cws_client_is_loopback(r->client) ? secret_sign_token(SECRET_TOKEN_TTL_S) : NULL;
   return token != NULL ? token : strdup("");
 }
 

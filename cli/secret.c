@@ -17,8 +17,6 @@
 #include "cli/paths.h"
 #include "cli/talk.h"
 
-#define TOKEN_TTL_S 3600
-
 static bool make_text(char out[SECRET_BYTES + 1]) {
   unsigned char random[SECRET_BYTES / 2];
   if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
@@ -93,12 +91,12 @@ int secret_load_or_make(char out[SECRET_BYTES + 1]) {
   return 0;
 }
 
-static const char *user_name(void) {
+const char *secret_user_name(void) {
   const struct passwd *entry = getpwuid(getuid());
   return entry != NULL && entry->pw_name[0] != '\0' ? entry->pw_name : "local";
 }
 
-char *secret_sign_token(void) {
+char *secret_sign_token(int ttl_s) {
   static const char *const ALL[] = {"*", NULL};
   char secret[SECRET_BYTES + 1];
   struct cws_keys *keys = secret_load(secret) ? cws_keys_new() : NULL;
@@ -106,8 +104,8 @@ char *secret_sign_token(void) {
     return NULL;
   struct cws_sign_options options = {.size = sizeof options,
                                      .now_s = (int64_t)time(NULL),
-                                     .ttl_s = TOKEN_TTL_S,
-                                     .sub = user_name(),
+                                     .ttl_s = ttl_s,
+                                     .sub = secret_user_name(),
                                      .with_rights = true,
                                      .admin = true,
                                      .subscribe = ALL,

@@ -14,8 +14,11 @@
 int secret_load_or_make(char out[SECRET_BYTES + 1]);
 /* Reads it. False where there is none that can be read. */
 bool secret_load(char out[SECRET_BYTES + 1]);
-/* A token for this user with every right, good for an hour; NULL where there is no secret. free().
- */
-char *secret_sign_token(void);
+#define SECRET_TOKEN_TTL_S 3600 /* of the tokens that commands sign for themselves */
+
+/* A token for this user with every right; NULL where there is no secret. free(). */
+char *secret_sign_token(int ttl_s);
+/* Who a token is for when nobody is named. */
+const char *secret_user_name(void);
 
 #endif

@@ -62,6 +62,7 @@ every_way() {
 
   grep -q ' 101 ' "$dir/answers" && grep -q ' 401 ' "$dir/answers" && grep -q ' 403 ' "$dir/answers" || fail "$(cat "$dir/answers")"
   grep -q 'session' "$dir/hub.log" || fail "the log says nothing of sessions"
+  ! grep -F '#token=' "$dir/hub.log" || fail "a link that signs in is in a log"
   for token in "${tokens[@]}"; do
     ! grep -F -- "$(signature "$token")" "$dir/answers" "$dir/commands" "$dir/hub.log" || fail "a token shows"
   done

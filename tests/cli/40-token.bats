@@ -109,6 +109,29 @@ load common
   assert_run 77 '' '*the token is signed with HS*'
 }
 
+# claims FILTER: of the token in the link that stands in $out.
+claims() {
+  councilws token --inspect - <<<"${out#*#token=}" 2>/dev/null | jq -c ".claims | $1"
+}
+
+@test "token --link prints an address that signs in: for this user with every right and 12 hours, or as it is told" {
+  start_hub
+  run3 councilws token --link
+  assert_status 0
+  assert_err_empty
+  [[ $out == "$COUNCILWS_URL/#token="* && $(wc -l <"$dir/out") -eq 1 ]] || fail "the link"
+  [ "$(claims '[.sub, .exp - .iat, .councilws.admin]')" = "[\"$(id -un)\",43200,true]" ] || fail "$(claims .)"
+  printf '%s' "${out#*#token=}" >"$dir/t"
+  run3 councilws list --token-file "$dir/t"
+  assert_status 0
+  run3 councilws token --link --url https://hub.example/council/ --sub ann --subscribe 'build-*' --ttl 5m
+  [[ $out == "https://hub.example/council/#token="* ]] || fail "the link"
+  [ "$(claims '[.sub, .exp - .iat, .councilws.admin, .councilws.subscribe]')" = '["ann",300,null,["build-*"]]' ] || fail "$(claims .)"
+  run3 councilws token --link --url unix:/run/hub.sock
+  assert_status 64
+  assert_out ""
+}
+
 @test "wrong use of token: 64, 65, 66, 78" {
   run3 councilws token
   assert_status 64

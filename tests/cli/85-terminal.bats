@@ -84,3 +84,24 @@ EOF
   assert_pane_lacks 'interrupted 2'
   wait_for_pane 'left in order'
 }
+
+@test "serve prints a link that signs in on a terminal, where it uses its own secret, and nowhere else" {
+  openssl rand -hex 32 >"$dir/secret"
+  serve='councilws serve --listen 127.0.0.1:0 --store memory:'
+  open_pane 400x20 "$serve"
+  wait_for_pane '#token='
+  [ "$(pane -J | grep -c '^http://127.0.0.1:[0-9]*$')" -eq 1 ] || fail "one line on stdout"
+  link=$(pane -J | sed -n 's/.*\(http:.*#token=[A-Za-z0-9._-]*\).*/\1/p')
+  printf '%s' "${link#*#token=}" >"$dir/t"
+  run3 councilws list --url "${link%%/#*}" --token-file "$dir/t"
+  assert_status 0
+  for other in "$serve -q" "$serve --log-format json" "$serve --secret-file $dir/secret" "$serve 2>$dir/log" \
+    "councilws serve --listen unix:$dir/s --store memory:"; do
+    open_pane 400x20 "$other"
+    wait_for_pane '^http:\|^unix:'
+    press C-c
+    wait_for_pane 'status=0'
+    assert_pane_lacks 'token='
+  done
+  ! grep 'token=' "$dir/log" || fail "a log shows it"
+}
