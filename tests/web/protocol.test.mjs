@@ -255,3 +255,22 @@ test("messages are read as JSON, or as one wishes", async () => {
   for (const { follow } of seen) follow.close();
   fake.close();
 });
+
+test("thousands of events are acknowledged ten times a second, not one by one: a hub takes no more than a thousand messages a second", async () => {
+  const fake = await fakeHub(({ say }) => {
+    hello(say, 0);
+    let n = 0;
+    const more = () => {
+      for (let i = 0; i < 5; i++) say("log", {}, ++n); // each of them finds an empty queue
+      if (n < 3000) setImmediate(more);
+    };
+    more();
+  });
+  const begin = Date.now();
+  const seen = start(fake);
+  await until(() => fake.heard.at(-1)?.message_id === 3000);
+  assert.equal(seen.items.length, 3000);
+  assert.ok(fake.heard.length <= 2 + (Date.now() - begin) / 100, `${fake.heard.length} messages`);
+  seen.follow.close();
+  fake.close();
+});

@@ -56,6 +56,7 @@ export class Follow {
   #toAck = 0; // the newest id whose handler has returned
   #sentAck = 0; // on this connection
   #ackTimer = null;
+  #ackedAt = 0;
   #heardAt = 0;
 
   #queue = []; // { message, epoch }
@@ -172,7 +173,8 @@ export class Follow {
 
   #ackSoon() {
     if (this.#options.ack === false) return;
-    if (this.#queue.length === 0) this.#sendAck();
+    const waitMs = this.#ackedAt + ACK_EVERY_MS - Date.now(); // each event may be the only one in the queue, thousands a second
+    if (this.#queue.length === 0 && waitMs <= 0) this.#sendAck();
     else this.#ackTimer ??= setTimeout(() => this.#sendAck(), ACK_EVERY_MS);
   }
 
@@ -180,7 +182,9 @@ export class Follow {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = null;
     if (!this.#isReady || this.#options.ack === false || this.#toAck <= this.#sentAck) return;
-    if (this.#link?.send?.({ type: "ack", message_id: this.#toAck })) this.#sentAck = this.#toAck;
+    if (!this.#link?.send?.({ type: "ack", message_id: this.#toAck })) return;
+    this.#sentAck = this.#toAck;
+    this.#ackedAt = Date.now();
   }
 
   // ---- what the hub says ----
