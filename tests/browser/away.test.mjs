@@ -88,11 +88,10 @@ test("without a network it says so; with one again it is back at once, and nothi
     await hub.publish("offline", 5);
     await watch(page, { url: proxy.url, token: hub.token }, "offline");
     await untilIn(page, "seen.ids.length === 5 && following.state === 'live'");
-    proxy.isSilent = true; // as a network is that is gone: nobody says so
+    proxy.hush();
     await context.setOffline(true);
     await untilIn(page, "following.state === 'offline'");
     await hub.publish("offline", 5, 6);
-    proxy.isSilent = false;
     await context.setOffline(false);
     await untilIn(page, "seen.ids.length === 10 && following.state === 'live'");
     assert.deepEqual(await page.evaluate("seen.ids"), numbers(1, 10));

@@ -5,7 +5,7 @@ export class Proxy {
   // To the port that `hub` has at the time.
   static async start(hub) {
     const proxy = new Proxy();
-    Object.assign(proxy, { pairs: new Set(), refusesUpgrades: false, isDown: false, isSilent: false });
+    Object.assign(proxy, { pairs: new Set(), refusesUpgrades: false, isDown: false });
     proxy.server = createServer((client) => proxy.#serve(client, hub.port));
     await new Promise((resolve) => proxy.server.listen(0, "127.0.0.1", resolve));
     proxy.port = proxy.server.address().port;
@@ -16,17 +16,22 @@ export class Proxy {
   #serve(client, port) {
     if (this.isDown) return client.resetAndDestroy();
     const hub = connect(port, "127.0.0.1");
-    const pair = { client, hub };
+    const pair = { client, hub, isSilent: false };
     this.pairs.add(pair);
     client.on("data", (bytes) => {
       if (this.refusesUpgrades && /\r\nupgrade: websocket\r\n/i.test(bytes)) client.end("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-      else if (!this.isSilent) hub.write(bytes);
+      else if (!pair.isSilent) hub.write(bytes);
     });
-    hub.on("data", (bytes) => this.isSilent || client.write(bytes));
+    hub.on("data", (bytes) => pair.isSilent || client.write(bytes));
     for (const [from, to] of [[client, hub], [hub, client]]) {
       from.on("error", () => to.destroy());
       from.on("close", () => this.pairs.delete(pair) && to.destroy());
     }
+  }
+
+  // Every connection there is goes on in silence, as over a network that is gone: nobody says so.
+  hush() {
+    for (const pair of this.pairs) pair.isSilent = true;
   }
 
   // Every connection there is, at once; and refuses new ones until isDown is false again.
