@@ -91,8 +91,9 @@ static void head_has_its_length(void **state) {
 
 static void its_path_is_written_in_one_way(void **state) {
   struct desk *d = *state;
-  static const char *const PATHS[] = {"/councilws.mjs", "/client/councilws.js", "/councilws%2ejs",
-                                      "/dashboard", "/dashboard/", "/index.html", "/dashboard/index.html", "//"};
+  static const char *const PATHS[] = {
+      "/councilws.mjs", "/client/councilws.js", "/councilws%2ejs",       "/dashboard",
+      "/dashboard/",    "/index.html",          "/dashboard/index.html", "//"};
   for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++) {
     ask(d, NULL, PATHS[i], NULL);
     expect_error(d, 404, "unknown_route", "");
