@@ -85,7 +85,7 @@ test("what comes is shown as it comes; data is there to read, every digit of it"
     await publish(hub, "live", ['{"type":"log","data":{"n":12345678901234567890,"m":0.10}}']);
     await untilEvents(page, "7");
     await page.click(".event:last-child .line");
-    assert.equal(await text(page, ".data pre"), '{\n  "n": 12345678901234567890,\n  "m": 0.10\n}');
+    await untilSays(page, ".data pre", '{\n  "n": 12345678901234567890,\n  "m": 0.10\n}');
     await publish(hub, "live", COUNCIL.slice(6));
     await untilSays(page, ".title .badge", "completed");
     await untilEvents(page, "25");

@@ -123,13 +123,16 @@ claims() {
   [ "$(claims '[.sub, .exp - .iat, .councilws.admin]')" = "[\"$(id -un)\",43200,true]" ] || fail "$(claims .)"
   printf '%s' "${out#*#token=}" >"$dir/t"
   run3 councilws list --token-file "$dir/t"
-  assert_status 0
+  assert_run 0 '' ''
   run3 councilws token --link --url https://hub.example/council/ --sub ann --subscribe 'build-*' --ttl 5m
+  assert_status 0
+  assert_err_empty
   [[ $out == "https://hub.example/council/#token="* ]] || fail "the link"
   [ "$(claims '[.sub, .exp - .iat, .councilws.admin, .councilws.subscribe]')" = '["ann",300,null,["build-*"]]' ] || fail "$(claims .)"
   run3 councilws token --link --url unix:/run/hub.sock
   assert_status 64
   assert_out ""
+  assert_err_has "--url"
 }
 
 @test "wrong use of token: 64, 65, 66, 78" {

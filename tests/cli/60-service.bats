@@ -90,6 +90,7 @@ served_on_the_given_port() {
   assert_status 0
   assert_out "/bin/sh
 /usr/bin/councilws"
+  assert_err_empty
 }
 
 @test "the systemd unit is one that systemd understands, and it is hardened" {

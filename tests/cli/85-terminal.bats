@@ -94,7 +94,7 @@ EOF
   link=$(pane -J | sed -n 's/.*\(http:.*#token=[A-Za-z0-9._-]*\).*/\1/p')
   printf '%s' "${link#*#token=}" >"$dir/t"
   run3 councilws list --url "${link%%/#*}" --token-file "$dir/t"
-  assert_status 0
+  assert_run 0 '' ''
   for other in "$serve -q" "$serve --log-format json" "$serve --secret-file $dir/secret" "$serve 2>$dir/log" \
     "councilws serve --listen unix:$dir/s --store memory:"; do
     open_pane 400x20 "$other"

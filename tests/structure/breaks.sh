@@ -3,7 +3,6 @@
 # promise of docs/reliability.md or docs/security.md names has a break of that promise that it is to notice.
 set -euo pipefail
 cd "$1"
-. tests/breaks/names.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
@@ -29,15 +28,36 @@ for doc in docs/reliability.md docs/security.md; do
     }' "$doc"
 done | sort -u >"$work/promised"
 
+# What every patch says above its diff, in one go: PATCH <tab> KEY <tab> VALUE.
+awk -v OFS='\t' '
+  FNR == 1 { head = 1 }
+  /^--- / { head = 0 }
+  head && match($0, /^(Promise|Test|Says): /) { print FILENAME, substr($0, 1, RLENGTH - 2), substr($0, RLENGTH + 1) }
+' tests/breaks/*.patch >"$work/heads"
+
 for patch in tests/breaks/*.patch; do
   git apply --check "$patch" 2>"$work/why" || say "$patch: $(head -1 "$work/why")"
-  [ -n "$(break_promises "$patch")" ] && [ -n "$(break_tests "$patch")" ] || say "$patch: no promise, or no test"
-  while read -r test; do
-    file=${test%%:*}
-    [ -f "$file" ] || say "$patch: no such test: $file"
-    [[ "$test" != *:* ]] || grep -qF -- "${test#*:}" "$file" || say "$patch: $file has no '${test#*:}'"
-    break_promises "$patch" | while read -r promise; do printf '%s\t%s\n' "$promise" "$test"; done
-  done < <(break_tests "$patch") >>"$work/broken"
+done
+while IFS=$'\t' read -r patch test; do
+  file=${test%%:*}
+  [ -f "$file" ] || say "$patch: no such test: $file"
+  [[ "$test" != *:* ]] || grep -qF -- "${test#*:}" "$file" || say "$patch: $file has no '${test#*:}'"
+done < <(awk -F'\t' -v OFS='\t' '$2 == "Test" { print $1, $3 }' "$work/heads")
+
+# PROMISE <tab> TEST of each break; one that has none of either is said.
+awk -F'\t' -v OFS='\t' '
+  $2 == "Promise" { promises[$1] = promises[$1] $3 "\n" }
+  $2 == "Test" { tests[$1] = tests[$1] $3 "\n" }
+  END {
+    for (patch in promises) {
+      n = split(promises[patch], promise, "\n")
+      m = split(tests[patch], test, "\n")
+      for (i = 1; i < n; i++) for (j = 1; j < m; j++) print promise[i], test[j]
+    }
+  }' "$work/heads" >"$work/broken"
+for key in Promise Test; do
+  without=$(comm -3 <(printf '%s\n' tests/breaks/*.patch | sort) <(awk -F'\t' -v key="$key" '$2 == key { print $1 }' "$work/heads" | sort -u))
+  [ -z "$without" ] || say "without a $key: $without"
 done
 
 awk -F'\t' '
