@@ -5,7 +5,7 @@
 // has other work, too. Exits 1 where a task took more than 100 ms of the processor.
 //
 //   tests/browser/install.sh
-//   NODE_PATH=/usr/share/nodejs node bench/dashboard.mjs      COUNCILWS=… takes another binary, CHROMIUM=… another browser
+//   NODE_PATH=/usr/share/nodejs node bench/dashboard.mjs      COUNCILWS=… takes another binary
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "..");
@@ -67,7 +67,7 @@ async function publishAtRate(hub) {
 }
 
 const hub = await Hub.start();
-const browser = await Browser.start();
+const browser = await Browser.start({ executablePath: "/usr/bin/chromium" });
 let over = 0;
 try {
   for (let i = 0; i < BACKLOG; i += 1000) await publish(hub, "many", events(i, 1000));

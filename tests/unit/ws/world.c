@@ -2,7 +2,7 @@
 #include "world.h"
 
 #include "lib/core/event.h"
-#include "server/hub/hub.h"
+#include "server/hub/hub_inside.h"
 #include <councilws/token.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +73,7 @@ void world_settle(struct world *w) {
   for (int quiet = 0; quiet < 3;) {
     int ran = 0;
     hub_flush(w->hub);
+    hub_wait_for_jobs(w->hub); /* pages that are being read */
     for (int i = 0; i < WORKERS; i++)
       ran += fake_loop_run(w->loops[i], 3);
     quiet = ran > 0 ? 0 : quiet + 1;
