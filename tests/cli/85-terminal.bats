@@ -95,6 +95,8 @@ EOF
   printf '%s' "${link#*#token=}" >"$dir/t"
   run3 councilws list --url "${link%%/#*}" --token-file "$dir/t"
   assert_run 0 '' ''
+  press C-c
+  wait_for_pane 'status=0'
   for other in "$serve -q" "$serve --log-format json" "$serve --secret-file $dir/secret" "$serve 2>$dir/log" \
     "councilws serve --listen unix:$dir/s --store memory:"; do
     open_pane 400x20 "$other"
