@@ -10,7 +10,7 @@
 
 enum {
   BYTES_KEPT = 256 * 1024, /* of the room for a batch, between batches */
-  FANOUT_LARGE = 64        /* watchers of a stream on a worker */
+  FANOUT_LARGE = 64        /* watchers of a stream on a worker; chosen, not measured */
 };
 
 static void worker_mail(struct mail *mail) {
