@@ -25,7 +25,9 @@ struct sqlite_conn {
   sqlite3_stmt *stmts[SQL_COUNT];
 };
 
-enum sqlite_conn_kind { SQLITE_CONN_WRITER, SQLITE_CONN_READER };
+/* A synced writer is one that is set up with PRAGMA synchronous=FULL: what it writes to the log is
+ * gathered up to the sync of each commit. */
+enum sqlite_conn_kind { SQLITE_CONN_WRITER, SQLITE_CONN_SYNCED_WRITER, SQLITE_CONN_READER };
 
 int sqlite_conn_open(struct sqlite_conn *c, const char *path, enum sqlite_conn_kind kind,
                      struct cws_error *err);

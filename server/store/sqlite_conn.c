@@ -4,6 +4,7 @@
  */
 #include "lib/core/err.h"
 #include "server/store/sqlite.h"
+#include "server/store/sqlite_vfs.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -139,7 +140,8 @@ int sqlite_conn_checkpoint_on_close(struct sqlite_conn *c, bool on) {
 int sqlite_conn_open(struct sqlite_conn *c, const char *path, enum sqlite_conn_kind kind,
                      struct cws_error *err) {
   *c = (struct sqlite_conn){.path = path};
-  int rc = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+  const char *vfs = kind == SQLITE_CONN_SYNCED_WRITER ? sqlite_vfs_gathering() : NULL;
+  int rc = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
   if (rc == SQLITE_OK)
     rc = sqlite3_extended_result_codes(c->db, 1);
   if (rc == SQLITE_OK)

@@ -11,15 +11,15 @@
  * over to the file by sqlite_tidy, after the answers went out. */
 static int set_up(struct sqlite_engine *e, bool durability_normal, struct cws_error *err) {
   struct sqlite_conn *c = &e->writer;
-  int code = sqlite_exec(c,
-                         "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA secure_delete=0;"
-                         "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
-                         "PRAGMA foreign_keys=0; PRAGMA recursive_triggers=0;"
-                         "PRAGMA wal_autocheckpoint=0",
-                         err);
+  int code = sqlite_exec(
+      c, durability_normal ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", err);
   if (code != 0)
     return code;
-  return sqlite_exec(c, durability_normal ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL",
+  return sqlite_exec(c,
+                     "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA secure_delete=0;"
+                     "PRAGMA cache_size=-65536; PRAGMA temp_store=MEMORY;"
+                     "PRAGMA foreign_keys=0; PRAGMA recursive_triggers=0;"
+                     "PRAGMA wal_autocheckpoint=0",
                      err);
 }
 
@@ -81,7 +81,8 @@ static int open_database(struct sqlite_engine *e, const struct store_options *op
   struct sqlite_conn *c = &e->writer;
   bool is_new;
   int from;
-  int code = sqlite_conn_open(c, e->path, SQLITE_CONN_WRITER, err);
+  int code = sqlite_conn_open(
+      c, e->path, options->durability_normal ? SQLITE_CONN_WRITER : SQLITE_CONN_SYNCED_WRITER, err);
   if (code == 0)
     code = sqlite_schema_identify(c, &is_new, err);
   if (code == 0)
