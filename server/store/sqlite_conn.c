@@ -149,8 +149,8 @@ int sqlite_conn_open(struct sqlite_conn *c, const char *path, enum sqlite_conn_k
   if (rc == SQLITE_OK) /* only the writer carries the log over, once all is well */
     rc = sqlite_conn_checkpoint_on_close(c, false);
   int code = rc == SQLITE_OK ? 0 : sqlite_fail(c, rc, err);
-  if (code == 0 && kind == SQLITE_CONN_READER)
-    code = sqlite_exec(c, "PRAGMA query_only=1; PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY",
+  if (code == 0 && kind == SQLITE_CONN_READER) /* reads go forward: little is read twice */
+    code = sqlite_exec(c, "PRAGMA query_only=1; PRAGMA cache_size=-2048; PRAGMA temp_store=MEMORY",
                        err);
   if (code != 0)
     sqlite_conn_close(c);
