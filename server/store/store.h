@@ -84,8 +84,25 @@ struct store_listener {
   void *user;
 };
 
+/* A log that hubs share; for a store "nats://…". Strings are borrowed until store_open returns. */
+struct store_nats_options {
+  const char *state_path; /* the file of this hub's own state; needed */
+  const char *prefix;     /* of the names of stream and subjects; NULL: "councilws" */
+  /* How the stream is made where it is missing, and what it has to be where it is there; 0 and
+   * NULL: whatever it is. Made with as many replicas as servers are given, 3 at most; in files. */
+  int replicas;                            /* 1 … 5 */
+  const char *storage;                     /* "file" or "memory" */
+  int64_t max_age_ms;                      /* entries are kept this long; made with 7 days */
+  int64_t max_bytes;                       /* of all entries; made without */
+  const char *user, *password;             /* or NULL */
+  const char *credentials;                 /* a file with a JWT and a seed, or NULL */
+  const char *tls_ca, *tls_cert, *tls_key; /* files, or NULL; TLS is used where one is given or a
+                                              server asks for it */
+};
+
 struct store_options {
-  const char *path; /* the part behind "sqlite:"; NULL for memory */
+  const char *path; /* the part behind "sqlite:" or "nats:"; NULL for memory */
+  struct store_nats_options nats;
   bool durability_normal;
   int64_t retention_ms; /* a request goes this long after its last event; 0: never */
   int64_t max_request_events, max_request_bytes; /* 0: none; the newest event always stays */
