@@ -45,7 +45,8 @@ struct store_append {
   struct cws_error error;
   char epoch[CWS_EPOCH_MAX + 1];
   bool is_new_stream;
-  size_t stored; /* how many of `events` were new */
+  size_t stored;   /* how many of `events` were new */
+  bool is_foreign; /* another hub's: its events have no facts, and it is the store's own */
 
   /* On the writer's thread, once, after the listener's on_commit. */
   void (*done)(struct store_append *append);
@@ -79,6 +80,11 @@ struct store_listener {
   /* Events up to and including last_gone were trimmed; `count` and `bytes` are what is left. */
   void (*on_trim)(const char *request_id, int64_t last_gone, int64_t count, int64_t bytes,
                   void *user);
+  /* A subscriber's position moved on another hub, or on this one. Or NULL. */
+  void (*on_position)(const char *request_id, const char *epoch, const char *subscriber,
+                      int64_t message_id, void *user);
+  /* Another hub told something: store_tell. Or NULL. */
+  void (*on_told)(const void *bytes, size_t len, void *user);
   /* After the callbacks of one batch: the place to wake whoever waits. */
   void (*on_batch_end)(void *user);
   void *user;
@@ -199,6 +205,17 @@ int store_list(struct store *s, const char *cursor, size_t limit, struct store_i
 /* Whether appends can succeed now; false with the reason while the disk is full, say. Any thread,
  * quick. */
 bool store_is_writable(struct store *s, struct cws_error *why);
+
+/* ---- a store that several hubs share ---- */
+
+/* Whether others may append to it, too. */
+bool store_is_shared(const struct store *s);
+/* The epoch that a request would have if it began now: all hubs find the same one. Any thread,
+ * quick. False: not shared; the listener chooses. */
+bool store_first_epoch(struct store *s, const char *request_id, char out[CWS_EPOCH_MAX + 1]);
+/* Tells the other hubs something that is not kept and may be lost; copies it. Any thread. Nothing
+ * where it is not shared. */
+void store_tell(struct store *s, const void *bytes, size_t len);
 
 /* ---- a store that may be in use by a hub ---- */
 

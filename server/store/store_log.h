@@ -6,8 +6,8 @@
  * An entry is bytes that the log does not look at. Its place is its sequence: 1, 2, 3 …, without
  * holes but for entries that the log has let go of at its beginning.
  *
- * Threads: all calls come from one thread, the store's writer, but for `wake`, which the log makes
- * on any thread of its own.
+ * Threads: all calls come from one thread, the store's writer, but for `tell`. `wake` comes on any
+ * thread of the log's own.
  */
 #ifndef CWS_STORE_STORE_LOG_H
 #define CWS_STORE_STORE_LOG_H
@@ -83,7 +83,7 @@ struct store_log_ops {
                  struct cws_error *err);
   bool (*take_outcome)(struct store_log *log, struct store_log_outcome *out);
 
-  /* Tells the other hubs something that is not kept and may be lost. */
+  /* Tells the other hubs something that is not kept and may be lost. Any thread. */
   void (*tell)(struct store_log *log, const void *bytes, size_t len);
   /* What others told, as entries with seq 0; not what this one did. */
   struct store_log_entry *(*take_told)(struct store_log *log);
