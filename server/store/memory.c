@@ -283,15 +283,15 @@ static int memory_set_position(struct store_engine *base, const struct store_row
 
 /* ---- upkeep ---- */
 
-static int memory_find_expired(struct store_engine *base, int64_t cutoff_ms,
-                               char request_id[CWS_REQUEST_ID_MAX + 1], bool *more,
-                               struct cws_error *err) {
+static int memory_list_expired(struct store_engine *base, int64_t cutoff_ms, size_t limit,
+                               char request_ids[][CWS_REQUEST_ID_MAX + 1], size_t *count,
+                               bool *more, struct cws_error *err) {
   (void)err;
   const struct memory_stream *st = engine_of(base)->idlest;
-  *more = false;
-  request_id[0] = '\0';
-  if (st != NULL && st->updated_ms <= cutoff_ms)
-    memcpy(request_id, st->request_id, strlen(st->request_id) + 1);
+  *count = 0;
+  for (; st != NULL && st->updated_ms <= cutoff_ms && *count < limit; st = st->fresher)
+    memcpy(request_ids[(*count)++], st->request_id, strlen(st->request_id) + 1);
+  *more = *count == limit;
   return 0;
 }
 
@@ -325,7 +325,7 @@ const struct store_ops store_memory_ops = {
     .remove = memory_remove,
     .set_summary = memory_set_summary,
     .set_position = memory_set_position,
-    .find_expired = memory_find_expired,
+    .list_expired = memory_list_expired,
     .collect = memory_collect,
     .tidy = memory_tidy,
     .probe = memory_probe,

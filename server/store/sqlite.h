@@ -181,9 +181,21 @@ int sqlite_probe(struct store_engine *base, struct cws_error *err);
 int sqlite_trim(struct store_engine *base, struct store_row *row, int64_t count, int64_t bytes,
                 struct cws_error *err);
 int sqlite_remove(struct store_engine *base, const struct store_row *row, struct cws_error *err);
-int sqlite_find_expired(struct store_engine *base, int64_t cutoff_ms,
-                        char request_id[CWS_REQUEST_ID_MAX + 1], bool *more, struct cws_error *err);
+int sqlite_list_expired(struct store_engine *base, int64_t cutoff_ms, size_t limit,
+                        char request_ids[][CWS_REQUEST_ID_MAX + 1], size_t *count, bool *more,
+                        struct cws_error *err);
 int sqlite_collect(struct store_engine *base, bool *more, struct cws_error *err);
+
+/* sqlite_notes.c */
+int sqlite_set_note(struct store_engine *base, const char *kind, const char *name, int64_t value,
+                    int64_t at, struct cws_error *err);
+int sqlite_get_note(struct store_engine *base, const char *kind, const char *name, int64_t *value,
+                    int64_t *at, struct cws_error *err);
+int sqlite_each_note(struct store_engine *base, const char *kind, store_note_fn *fn, void *user,
+                     struct cws_error *err);
+int sqlite_drop_notes(struct store_engine *base, const char *kind, int64_t before,
+                      struct cws_error *err);
+int sqlite_is_empty(struct store_engine *base, bool *out, struct cws_error *err);
 
 /* sqlite_read.c */
 int sqlite_info(struct store_engine *base, const char *request_id, struct store_info *out,

@@ -41,6 +41,14 @@ static int check_last_end(struct sqlite_engine *e, struct cws_error *err) {
   return code == 0 ? sqlite_set_meta(c, "clean", 0, err) : code;
 }
 
+static int has_log(struct sqlite_conn *c, bool *out, struct cws_error *err) {
+  int64_t found;
+  int code =
+      sqlite_query_int(c, "SELECT EXISTS(SELECT 1 FROM notes WHERE kind='log')", &found, err);
+  *out = code == 0 && found;
+  return code;
+}
+
 /* A copy knows nothing of what came after it was made: the ids that it gives next may have been
  * given before, to other events. With new epochs whoever stood there is told of a gap. Acknowledged
  * positions in the copy are of its own events and stay. */
@@ -50,6 +58,12 @@ static int renew_epochs(struct sqlite_engine *e, struct cws_error *err) {
   int code = sqlite_get_meta(c, SQLITE_META_IS_COPY, &is_copy, err);
   if (code != 0 || !is_copy)
     return code;
+  bool is_state; /* of a log, which has what came after */
+  code = has_log(c, &is_state, err);
+  if (code != 0)
+    return code;
+  if (is_state)
+    return sqlite_set_meta(c, SQLITE_META_IS_COPY, 0, err);
   log_info(e->log, "store: '%s' is a restored copy: every request has a new epoch", e->path);
   code = sqlite_exec(c,
                      "BEGIN IMMEDIATE;"

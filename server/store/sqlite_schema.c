@@ -61,7 +61,19 @@ static int migrate_0_to_1(struct sqlite_conn *c, struct cws_error *err) {
   return code == 0 ? sqlite_exec(c, pragma, err) : code;
 }
 
-sqlite_migration_fn *const sqlite_migrations[] = {migrate_0_to_1};
+/* Version 2: notes, the front's own; see store_ops.h. */
+static int migrate_1_to_2(struct sqlite_conn *c, struct cws_error *err) {
+  return sqlite_exec(c,
+                     "CREATE TABLE notes("
+                     "  kind TEXT NOT NULL,"
+                     "  name TEXT NOT NULL,"
+                     "  value INTEGER NOT NULL,"
+                     "  at INTEGER NOT NULL,"
+                     "  PRIMARY KEY(kind, name)) WITHOUT ROWID",
+                     err);
+}
+
+sqlite_migration_fn *const sqlite_migrations[] = {migrate_0_to_1, migrate_1_to_2};
 const int sqlite_migration_count = sizeof(sqlite_migrations) / sizeof(*sqlite_migrations);
 
 int sqlite_schema_identify(struct sqlite_conn *c, bool *is_new, struct cws_error *err) {

@@ -26,7 +26,7 @@
                  " WHERE stream_id=?1 AND summary_id<=?4")                                         \
   X(REMOVE, "DELETE FROM streams WHERE stream_id=?1")                                              \
   X(IDLEST, "SELECT stream_id, request_id, idle_ms FROM streams WHERE idle_ms<=?1"                 \
-            " ORDER BY idle_ms LIMIT 1")                                                           \
+            " ORDER BY idle_ms LIMIT ?2")                                                          \
   X(SET_IDLE, "UPDATE streams SET idle_ms=?2 WHERE stream_id=?1")                                  \
   /* events */                                                                                     \
   X(ADD, "INSERT INTO events(stream_id, message_id, committed_ms, type, timestamp, event_id,"      \
@@ -62,6 +62,13 @@
   X(COLLECT_POSITIONS, "DELETE FROM positions WHERE stream_id=?1 AND subscriber IN"                \
                        " (SELECT subscriber FROM positions WHERE stream_id=?1 LIMIT ?2)")          \
   X(DROP_GARBAGE, "DELETE FROM garbage WHERE stream_id=?1")                                        \
+  /* notes */                                                                                      \
+  X(SET_NOTE, "INSERT INTO notes(kind, name, value, at) VALUES(?1, ?2, ?3, ?4)"                    \
+              " ON CONFLICT(kind, name) DO UPDATE SET value=excluded.value, at=excluded.at")       \
+  X(GET_NOTE, "SELECT value, at FROM notes WHERE kind=?1 AND name=?2")                             \
+  X(EACH_NOTE, "SELECT name, value, at FROM notes WHERE kind=?1 ORDER BY name")                    \
+  X(DROP_NOTES, "DELETE FROM notes WHERE kind=?1 AND at<?2")                                       \
+  X(IS_EMPTY, "SELECT NOT EXISTS(SELECT 1 FROM streams)")                                          \
   /* the file */                                                                                   \
   X(NEXT_KEY, "SELECT 1 + max(coalesce((SELECT max(stream_id) FROM streams), 0),"                  \
               " coalesce((SELECT max(stream_id) FROM garbage), 0))")                               \

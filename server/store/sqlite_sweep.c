@@ -3,6 +3,7 @@
  * larger remains as garbage; `collect` deletes those a little at a time. On the writer thread.
  */
 #include "server/store/sqlite.h"
+#include <string.h>
 #include <time.h>
 
 #define TRIM_INLINE_EVENTS 256 /* deleted at once; more becomes garbage */
@@ -122,44 +123,57 @@ static int set_idle(struct sqlite_conn *c, int64_t key, int64_t ms, struct cws_e
   return sqlite_run(c, stmt, err);
 }
 
-/* Looks at the stream that seems idle for longest; one that is not is moved to where it belongs. */
-static int look_at_idlest(struct sqlite_conn *c, int64_t cutoff_ms,
-                          char request_id[CWS_REQUEST_ID_MAX + 1], bool *again,
-                          struct cws_error *err) {
+struct idle {
+  int64_t key, ms;
+  char request_id[CWS_REQUEST_ID_MAX + 1];
+};
+
+/* Those that seem idle for longest. */
+static int list_idlest(struct sqlite_conn *c, int64_t cutoff_ms, size_t limit, struct idle *out,
+                       size_t *count, struct cws_error *err) {
   sqlite3_stmt *stmt;
-  *again = false;
-  request_id[0] = '\0';
+  bool has_row;
+  *count = 0;
   int code = sqlite_stmt(c, SQL_IDLEST, &stmt, err);
   if (code != 0)
     return code;
-  bool has_row;
   sqlite3_bind_int64(stmt, 1, cutoff_ms);
-  code = sqlite_step(c, stmt, &has_row, err);
-  if (code != 0)
-    return code;
-  int64_t key = sqlite3_column_int64(stmt, 0);
-  int64_t ms = sqlite3_column_int64(stmt, 2);
-  if (has_row)
-    sqlite_column_str(stmt, 1, request_id, CWS_REQUEST_ID_MAX + 1);
+  sqlite3_bind_int64(stmt, 2, (int64_t)limit);
+  while ((code = sqlite_step(c, stmt, &has_row, err)) == 0 && has_row) {
+    struct idle *idle = &out[(*count)++];
+    idle->key = sqlite3_column_int64(stmt, 0);
+    sqlite_column_str(stmt, 1, idle->request_id, sizeof(idle->request_id));
+    idle->ms = sqlite3_column_int64(stmt, 2);
+  }
   sqlite3_reset(stmt);
-  if (!has_row)
-    return 0;
-  ms = last_event_ms(c, key, ms, &code, err);
-  if (code != 0 || ms <= cutoff_ms)
-    return code;
-  request_id[0] = '\0';
-  *again = true;
-  return set_idle(c, key, ms, err);
+  return code;
 }
 
-int sqlite_find_expired(struct store_engine *base, int64_t cutoff_ms,
-                        char request_id[CWS_REQUEST_ID_MAX + 1], bool *more,
+/* One that is not idle is moved to where it belongs. */
+static int look_at(struct sqlite_conn *c, const struct idle *idle, int64_t cutoff_ms,
+                   bool *is_expired, struct cws_error *err) {
+  int code;
+  int64_t ms = last_event_ms(c, idle->key, idle->ms, &code, err);
+  *is_expired = ms <= cutoff_ms;
+  return code != 0 || *is_expired ? code : set_idle(c, idle->key, ms, err);
+}
+
+int sqlite_list_expired(struct store_engine *base, int64_t cutoff_ms, size_t limit,
+                        char request_ids[][CWS_REQUEST_ID_MAX + 1], size_t *count, bool *more,
                         struct cws_error *err) {
   struct sqlite_conn *c = &sqlite_engine_of(base)->writer;
-  int code = 0;
-  *more = true;
-  for (int looks = 0; code == 0 && *more && looks < EXPIRED_LOOKS; looks++)
-    code = look_at_idlest(c, cutoff_ms, request_id, more, err);
+  struct idle idlest[EXPIRED_LOOKS];
+  size_t looks = 0;
+  limit = limit < EXPIRED_LOOKS ? limit : EXPIRED_LOOKS;
+  *count = 0;
+  int code = list_idlest(c, cutoff_ms, limit, idlest, &looks, err);
+  *more = looks == limit;
+  for (size_t i = 0; code == 0 && i < looks; i++) {
+    bool is_expired;
+    code = look_at(c, &idlest[i], cutoff_ms, &is_expired, err);
+    if (code == 0 && is_expired)
+      memcpy(request_ids[(*count)++], idlest[i].request_id, sizeof(idlest[i].request_id));
+  }
   return code;
 }
 

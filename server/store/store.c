@@ -5,7 +5,7 @@
 #include "server/store/store.h"
 
 #include "lib/core/err.h"
-#include "server/store/store_front.h"
+#include "server/store/store_shared.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,8 +51,38 @@ static void parts_finish(struct store *s) {
   free(s->path);
 }
 
+/* A state of a log would go another way than the log if it were opened without it. */
+static int note_found(const char *name, int64_t value, int64_t at, void *user) {
+  (void)name, (void)value, (void)at, (void)user;
+  return CWS_ECONFIG;
+}
+
+static int check_alone(struct store *s, struct cws_error *err) {
+  const struct store_ops *ops = s->engine->ops;
+  if (ops->each_note == NULL ||
+      ops->each_note(s->engine, SHARED_NOTE_LOG, note_found, NULL, NULL) != CWS_ECONFIG)
+    return 0;
+  return err_set(err, CWS_ECONFIG,
+                 "'%s' is the state of a hub that shares a log: serve it with --store nats://…, or "
+                 "make a store of it with councilws migrate",
+                 s->path);
+}
+
+static int open_log(struct store *s, const struct store_log_ops *log_ops, const char *servers,
+                    struct cws_error *err) {
+  if (log_ops == NULL)
+    return check_alone(s, err);
+  return store_shared_open(s, log_ops, servers, err);
+}
+
 int store_open_engine(const struct store_ops *ops, const struct store_options *options,
                       struct store **out, struct cws_error *err) {
+  return store_open_parts(ops, NULL, NULL, options, out, err);
+}
+
+int store_open_parts(const struct store_ops *ops, const struct store_log_ops *log_ops,
+                     const char *servers, const struct store_options *options, struct store **out,
+                     struct cws_error *err) {
   struct store *s = calloc(1, sizeof(*s));
   if (s == NULL)
     return err_set(err, CWS_ENOMEM, NULL);
@@ -62,6 +92,9 @@ int store_open_engine(const struct store_ops *ops, const struct store_options *o
   code = ops->open(&s->options, &s->engine, err);
   if (code != 0)
     goto no_engine;
+  code = open_log(s, log_ops, servers, err);
+  if (code != 0)
+    goto no_log;
   code = store_writer_start(s);
   if (code != 0)
     goto no_writer;
@@ -74,6 +107,8 @@ int store_open_engine(const struct store_ops *ops, const struct store_options *o
 no_jobs:
   store_writer_join(s);
 no_writer:
+  store_shared_close(s);
+no_log:
   ops->close(s->engine);
 no_engine:
   parts_finish(s);
@@ -92,18 +127,48 @@ static const struct store_ops *engine_of(const char *uri) {
   return NULL;
 }
 
+#define NATS_KIND "nats:"
+
+static bool is_nats(const char *uri) {
+  return uri != NULL && strncmp(uri, NATS_KIND "//", strlen(NATS_KIND "//")) == 0;
+}
+
 int store_uri_check(const char *uri, struct cws_error *err) {
+#ifdef CWS_WITH_NATS
+  if (is_nats(uri))
+    return 0;
+#else
+  if (is_nats(uri))
+    return err_set(err, CWS_ECONFIG, "this councilws was built without NATS: no store '%s'", uri);
+#endif
   if (engine_of(uri) != NULL)
     return 0;
-  return err_set(err, CWS_ECONFIG, "unknown store '%s': give memory: or sqlite:PATH",
+  return err_set(err, CWS_ECONFIG,
+                 "unknown store '%s': give memory:, sqlite:PATH or nats://HOST[:PORT][,HOST…]",
                  uri != NULL ? uri : "");
 }
+
+#ifdef CWS_WITH_NATS
+static int open_nats(const char *uri, const struct store_options *options, struct store **out,
+                     struct cws_error *err) {
+  struct store_options with_path = *options;
+  if (options->nats.state_path == NULL)
+    return err_set(err, CWS_ECONFIG, "the store '%s' needs a file for the hub's own state", uri);
+  with_path.path = options->nats.state_path;
+  return store_open_parts(&store_sqlite_ops, &nats_log_ops, uri + strlen(NATS_KIND), &with_path,
+                          out, err);
+}
+#endif
 
 int store_open(const char *uri, const struct store_options *options, struct store **out,
                struct cws_error *err) {
   int code = store_uri_check(uri, err);
   if (code != 0)
     return code;
+#ifdef CWS_WITH_NATS
+  if (is_nats(uri))
+    return open_nats(uri, options, out, err);
+#endif
   const struct store_ops *ops = engine_of(uri);
   struct store_options with_path = *options;
   with_path.path = uri + strlen(ops->name) + 1;
@@ -140,13 +205,14 @@ void store_close(struct store *s) {
     return;
   store_jobs_finish(s);
   store_writer_join(s);
+  store_shared_close(s);
   s->engine->ops->close(s->engine);
   parts_finish(s);
   free(s);
 }
 
 const char *store_name(const struct store *s) {
-  return s->engine->ops->name;
+  return s->shared != NULL ? "nats" : s->engine->ops->name;
 }
 
 /* ---- writes ---- */
@@ -179,20 +245,6 @@ void store_set_summary(struct store *s, const char *request_id, const char *epoc
                        int64_t message_id, const char *json) {
   struct store_pending_item item = {request_id, epoch, "", json, message_id};
   put_pending(s, &item);
-}
-
-bool store_is_shared(const struct store *s) {
-  (void)s;
-  return false;
-}
-
-bool store_first_epoch(struct store *s, const char *request_id, char out[CWS_EPOCH_MAX + 1]) {
-  (void)s, (void)request_id, (void)out;
-  return false;
-}
-
-void store_tell(struct store *s, const void *bytes, size_t len) {
-  (void)s, (void)bytes, (void)len;
 }
 
 int store_flush(struct store *s) {

@@ -102,6 +102,7 @@ struct store_nats_options {
   int64_t max_bytes;                       /* of all entries; made without */
   const char *user, *password;             /* or NULL */
   const char *credentials;                 /* a file with a JWT and a seed, or NULL */
+  int64_t patience_ms;                     /* a publish waits this long for the log; 0: 15,000 */
   const char *tls_ca, *tls_cert, *tls_key; /* files, or NULL; TLS is used where one is given or a
                                               server asks for it */
 };

@@ -8,15 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One transaction under way. */
-struct apply {
-  struct store *s;
-  int64_t now_ms;
-  bool has_begun;
-  struct cws_error error; /* why the transaction as a whole failed */
-};
-
-static int begin(struct apply *t) {
+int store_apply_begin(struct store_apply *t) {
   if (t->has_begun)
     return 0;
   int code = t->s->engine->ops->begin(t->s->engine, &t->error);
@@ -28,6 +20,7 @@ static void touch(struct store *s, struct store_stream *st) {
   if (st->is_touched)
     return;
   st->is_touched = true;
+  st->trimmed_to = 0;
   st->next_touched = s->touched;
   s->touched = st;
 }
@@ -46,6 +39,14 @@ void store_apply_settle(struct store *s, bool keep) {
 
 /* ---- one append ---- */
 
+static void reset_outcome(struct store_append *a) {
+  a->code = 0;
+  a->error = (struct cws_error){0};
+  a->epoch[0] = '\0';
+  a->is_new_stream = false;
+  a->stored = 0;
+}
+
 static bool has_event_ids(const struct store_append *a) {
   for (size_t i = 0; i < a->count; i++)
     if (a->events[i].event_id != NULL)
@@ -53,15 +54,19 @@ static bool has_event_ids(const struct store_append *a) {
   return false;
 }
 
-static void choose_epoch(struct store *s, struct store_stream *st) {
+static int choose_epoch(struct store_apply *t, struct store_stream *st, struct cws_error *err) {
+  struct store *s = t->s;
   const struct store_listener *l = &s->options.listener;
   char epoch[CWS_EPOCH_MAX + 1];
+  if (t->is_shared)
+    return store_shared_epoch(s, st->request_id, t->now_ms, st->row.epoch, err);
   l->choose_epoch(st->request_id, epoch, l->user);
   store_epochs_choose(&s->epochs, st->hash, epoch, st->row.epoch);
+  return 0;
 }
 
 /* The stream it goes to; begun where there is none. Failures here are this append's own. */
-static int open_stream(struct apply *t, struct store_append *a, struct store_stream **out) {
+static int open_stream(struct store_apply *t, struct store_append *a, struct store_stream **out) {
   struct store *s = t->s;
   int code = store_streams_find(&s->streams, s->engine, a->request_id, out, &a->error);
   a->is_new_stream = code == CWS_EUNKNOWNREQUEST;
@@ -69,9 +74,8 @@ static int open_stream(struct apply *t, struct store_append *a, struct store_str
     a->error = (struct cws_error){0};
     code = store_streams_add(&s->streams, a->request_id, out, &a->error);
     if (code == 0) {
-      struct store_stream *st = *out;
-      st->dedupe_is_loaded = true;
-      choose_epoch(s, st);
+      (*out)->dedupe_is_loaded = true;
+      code = choose_epoch(t, *out, &a->error);
     }
   }
   if (code == 0 && has_event_ids(a))
@@ -124,9 +128,9 @@ static int number_events(struct store *s, struct store_stream *st, struct store_
 }
 
 /* Hands what is new to the engine. A failure here is the whole transaction's. */
-static int write_events(struct apply *t, struct store_stream *st, struct store_append *a) {
+static int write_events(struct store_apply *t, struct store_stream *st, struct store_append *a) {
   struct store_engine *e = t->s->engine;
-  int code = begin(t);
+  int code = store_apply_begin(t);
   if (code == 0 && a->is_new_stream) {
     char epoch[CWS_EPOCH_MAX + 1];
     snprintf(epoch, sizeof(epoch), "%s", st->row.epoch);
@@ -145,18 +149,26 @@ static int write_events(struct apply *t, struct store_stream *st, struct store_a
   return code;
 }
 
-static int apply_append(struct apply *t, struct store_append *a) {
+/* It failed before anything was written: by itself, unless all hubs have to come to the same. */
+static int refuse_append(struct store_apply *t, struct store_append *a, int code) {
+  if (t->is_shared && code != CWS_EEVENTIDREUSED)
+    return err_set(&t->error, code, "%s", a->error.message);
+  a->code = code == CWS_EEVENTIDREUSED || code == CWS_ECORRUPT ? code : CWS_ESTORE;
+  a->error.code = a->code;
+  return 0;
+}
+
+int store_apply_append(struct store_apply *t, struct store_append *a) {
   struct store *s = t->s;
   struct store_stream *st = NULL;
+  reset_outcome(a);
   int code = open_stream(t, a, &st);
   if (code == 0)
     code = number_events(s, st, a);
   if (code != 0) {
     if (st != NULL && a->is_new_stream)
       store_streams_drop(&s->streams, st);
-    a->code = code == CWS_EEVENTIDREUSED || code == CWS_ECORRUPT ? code : CWS_ESTORE;
-    a->error.code = a->code;
-    return 0;
+    return refuse_append(t, a, code);
   }
   touch(s, st);
   snprintf(a->epoch, sizeof(a->epoch), "%s", st->row.epoch);
@@ -165,18 +177,18 @@ static int apply_append(struct apply *t, struct store_append *a) {
 
 /* ---- limits of a request ---- */
 
-static int trim_touched(struct apply *t) {
-  const struct store_options *o = &t->s->options;
+int store_apply_trims(struct store_apply *t) {
   struct store_engine *e = t->s->engine;
   int code = 0;
+  if (t->max_events <= 0 && t->max_bytes <= 0)
+    return 0;
   for (struct store_stream *st = t->s->touched; code == 0 && st != NULL; st = st->next_touched) {
-    st->trimmed_to = 0;
     int64_t count = st->row.last_id - st->row.base_id;
-    int64_t events = o->max_request_events > 0 ? count - o->max_request_events : 0;
-    int64_t bytes = o->max_request_bytes > 0 ? st->row.bytes - o->max_request_bytes : 0;
+    int64_t events = t->max_events > 0 ? count - t->max_events : 0;
+    int64_t bytes = t->max_bytes > 0 ? st->row.bytes - t->max_bytes : 0;
     if (count <= 1 || (events <= 0 && bytes <= 0))
       continue;
-    code = begin(t);
+    code = store_apply_begin(t);
     if (code == 0)
       code = e->ops->trim(e, &st->row, events > 0 ? events : 0, bytes > 0 ? bytes : 0, &t->error);
     st->trimmed_to = st->row.base_id;
@@ -184,7 +196,7 @@ static int trim_touched(struct apply *t) {
   return code;
 }
 
-static void tell_trimmed(struct store *s) {
+void store_apply_tell_trims(struct store *s) {
   const struct store_listener *l = &s->options.listener;
   for (struct store_stream *st = s->touched; st != NULL; st = st->next_touched) {
     if (st->trimmed_to == 0)
@@ -198,16 +210,7 @@ static void tell_trimmed(struct store *s) {
 
 /* ---- a batch of appends ---- */
 
-static void reset_outcome(struct store_append *a) {
-  a->code = 0;
-  a->error = (struct cws_error){0};
-  a->epoch[0] = '\0';
-  a->is_new_stream = false;
-  a->stored = 0;
-}
-
-/* Ends the transaction one way or the other. */
-static int finish(struct apply *t, int code) {
+int store_apply_finish(struct store_apply *t, int code) {
   struct store_engine *e = t->s->engine;
   if (code == 0 && t->has_begun)
     code = e->ops->commit(e, &t->error);
@@ -224,10 +227,11 @@ static int finish(struct apply *t, int code) {
 
 /* What callers are told of a transaction that failed. */
 static int outcome(int code) {
-  return code == CWS_EUNKNOWNOUTCOME || code == CWS_ECORRUPT ? code : CWS_ESTORE;
+  bool is_told = code == CWS_EUNKNOWNOUTCOME || code == CWS_ECORRUPT || code == CWS_ETOOLARGE;
+  return is_told ? code : CWS_ESTORE;
 }
 
-static void fail_append(struct store_append *a, const struct cws_error *why) {
+void store_apply_fail(struct store_append *a, const struct cws_error *why) {
   if (a->code != 0)
     return;
   a->stored = 0;
@@ -237,33 +241,42 @@ static void fail_append(struct store_append *a, const struct cws_error *why) {
 
 /* Appends `first` up to but not including `end` as one transaction. */
 static int apply_run(struct store *s, struct store_append *first, const struct store_append *end) {
-  struct apply t = {.s = s, .now_ms = clock_wall_ms(s->options.clock)};
+  struct store_apply t = {
+      .s = s,
+      .now_ms = clock_wall_ms(s->options.clock),
+      .max_events = s->options.max_request_events,
+      .max_bytes = s->options.max_request_bytes,
+  };
   int code = 0;
   for (struct store_append *a = first; a != end; a = a->next)
     reset_outcome(a);
   for (struct store_append *a = first; code == 0 && a != end; a = a->next)
-    code = apply_append(&t, a);
+    code = store_apply_append(&t, a);
   if (code == 0)
-    code = trim_touched(&t);
-  code = finish(&t, code);
+    code = store_apply_trims(&t);
+  code = store_apply_finish(&t, code);
   if (code == 0)
     return 0;
   store_apply_settle(s, false);
   for (struct store_append *a = first; a != end; a = a->next)
-    fail_append(a, &t.error);
+    store_apply_fail(a, &t.error);
   return code;
+}
+
+void store_apply_tell(struct store *s, struct store_append *a) {
+  const struct store_listener *l = &s->options.listener;
+  if (a->code == 0 && l->on_commit != NULL)
+    l->on_commit(a, l->user);
+  a->done(a);
 }
 
 static void tell_appends(struct store *s, struct store_append *first,
                          const struct store_append *end) {
-  const struct store_listener *l = &s->options.listener;
   for (struct store_append *a = first, *next; a != end; a = next) {
     next = a->next;
-    if (a->code == 0 && l->on_commit != NULL)
-      l->on_commit(a, l->user);
-    a->done(a);
+    store_apply_tell(s, a);
   }
-  tell_trimmed(s);
+  store_apply_tell_trims(s);
   store_apply_settle(s, true);
 }
 
@@ -275,7 +288,7 @@ void store_apply_appends(struct store *s, struct store_append *list) {
   } else {
     for (struct store_append *a = list; a != NULL; a = a->next) {
       reset_outcome(a);
-      fail_append(a, &why);
+      store_apply_fail(a, &why);
     }
   }
   if (code != CWS_ECORRUPT || list->next == NULL) {
@@ -295,6 +308,12 @@ void store_apply_appends(struct store *s, struct store_append *list) {
 
 int store_apply_remove(struct store *s, struct store_stream *st, char epoch[CWS_EPOCH_MAX + 1],
                        struct cws_error *err) {
+  if (st->is_touched) {
+    struct store_stream **link = &s->touched;
+    while (*link != st)
+      link = &(*link)->next_touched;
+    *link = st->next_touched;
+  }
   int code = s->engine->ops->remove(s->engine, &st->row, err);
   snprintf(epoch, CWS_EPOCH_MAX + 1, "%s", st->row.epoch);
   if (code == 0)
@@ -303,11 +322,12 @@ int store_apply_remove(struct store *s, struct store_stream *st, char epoch[CWS_
   return code;
 }
 
-static int remove_one(struct apply *t, struct store_remove *r, char epoch[CWS_EPOCH_MAX + 1]) {
+static int remove_one(struct store_apply *t, struct store_remove *r,
+                      char epoch[CWS_EPOCH_MAX + 1]) {
   struct store *s = t->s;
   struct store_stream *st = NULL;
   r->error = (struct cws_error){0};
-  r->code = begin(t);
+  r->code = store_apply_begin(t);
   if (r->code != 0)
     return r->code;
   r->code = store_streams_find(&s->streams, s->engine, r->request_id, &st, &r->error);
@@ -316,7 +336,7 @@ static int remove_one(struct apply *t, struct store_remove *r, char epoch[CWS_EP
   return store_apply_remove(s, st, epoch, &t->error);
 }
 
-static void fail_remove(struct store_remove *r, const struct cws_error *why) {
+void store_apply_fail_remove(struct store_remove *r, const struct cws_error *why) {
   r->error = (struct cws_error){0};
   r->code = err_set(&r->error, CWS_ESTORE, "%s", why->message);
 }
@@ -324,17 +344,17 @@ static void fail_remove(struct store_remove *r, const struct cws_error *why) {
 void store_apply_removes(struct store *s, struct store_remove *list) {
   char epochs[STORE_BATCH_REMOVES][CWS_EPOCH_MAX + 1];
   const struct store_listener *l = &s->options.listener;
-  struct apply t = {.s = s};
+  struct store_apply t = {.s = s};
   int code = 0;
   size_t n = 0;
   for (struct store_remove *r = list; code == 0 && r != NULL; r = r->next)
     code = remove_one(&t, r, epochs[n++]);
-  code = finish(&t, code);
+  code = store_apply_finish(&t, code);
   n = 0;
   for (struct store_remove *r = list, *next; r != NULL; r = next, n++) {
     next = r->next;
     if (code != 0)
-      fail_remove(r, &t.error);
+      store_apply_fail_remove(r, &t.error);
     else if (r->code == 0 && l->on_remove != NULL)
       l->on_remove(r->request_id, epochs[n], STORE_DELETED, l->user);
     r->done(r);

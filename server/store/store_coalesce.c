@@ -14,6 +14,8 @@ static int write_entry(struct store *s, const struct store_pending_entry *entry,
   struct store_engine *e = s->engine;
   struct store_stream *st;
   struct cws_error why = {0};
+  if (entry->json == NULL && s->shared != NULL)
+    return 0; /* by the log */
   int code = store_streams_find(&s->streams, e, entry->request_id, &st, &why);
   if (code == CWS_EUNKNOWNREQUEST || code == CWS_ECORRUPT)
     return 0;
@@ -26,9 +28,8 @@ static int write_entry(struct store *s, const struct store_pending_entry *entry,
   return e->ops->set_position(e, &st->row, entry->subscriber, entry->message_id, now_ms, err);
 }
 
-/* Writes up to a slice from *entry on, and moves it to what is left. */
-static int write_slice(struct store *s, const struct store_pending_entry **entry,
-                       struct cws_error *err) {
+int store_coalesce_slice(struct store *s, const struct store_pending_entry **entry,
+                         struct cws_error *err) {
   struct store_engine *e = s->engine;
   int64_t now_ms = clock_wall_ms(s->options.clock);
   int code = e->ops->begin(e, err);
@@ -51,7 +52,7 @@ int store_coalesce(struct store *s, bool *more) {
   if (s->coalescing == NULL)
     return 0;
   struct cws_error err = {0};
-  int code = write_slice(s, &s->coalescing, &err);
+  int code = store_coalesce_slice(s, &s->coalescing, &err);
   if (code != 0) {
     s->coalescing = NULL;
     store_pending_restore(&s->pending);

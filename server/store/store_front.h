@@ -20,6 +20,8 @@ int64_t store_mono_ms(void); /* the machine's; for deadlines, never for ages */
 
 /* ---- store_queue.c: what waits for the writer ---- */
 
+struct store_shared; /* store_shared.h */
+
 struct store_batch { /* only appends, or only removes */
   struct store_append *appends;
   struct store_remove *removes;
@@ -42,7 +44,9 @@ struct store_queue {
   int64_t events, bytes; /* queued or being written */
   int64_t max_events, max_bytes;
   struct store_wish flush, sweep;
-  int64_t pending_at_ms; /* when coalesced writes are due; INT64_MAX: there are none */
+  int64_t pending_at_ms;             /* when coalesced writes are due; INT64_MAX: there are none */
+  int64_t batch_events, batch_bytes; /* a batch is all that waits, up to this */
+  bool is_rung;
   bool closing;
 };
 
@@ -57,6 +61,10 @@ void store_queue_nudge(struct store_queue *q, int64_t at_ms);
 bool store_queue_take_due(struct store_queue *q);
 /* Waits for work until wake_ms; an empty batch when that came first. False: closed and empty. */
 bool store_queue_take(struct store_queue *q, int64_t wake_ms, struct store_batch *out);
+/* Waits until wake_ms or store_queue_ring, whatever else there is to do. */
+void store_queue_wait(struct store_queue *q, int64_t wake_ms);
+/* Wakes the writer, now or the next time it waits; any thread. */
+void store_queue_ring(struct store_queue *q);
 /* The batch is through: its room is free again. */
 void store_queue_release(struct store_queue *q, const struct store_batch *batch);
 /* Waits for the writer to grant the wish (&q->flush or &q->sweep); returns its code. */
@@ -139,6 +147,8 @@ int store_health_init(struct store_health *h);
 void store_health_finish(struct store_health *h);
 /* A transaction failed. Running out of memory says nothing about the disk. */
 void store_health_failed(struct store *s, const struct cws_error *why);
+/* It can be written again. */
+void store_health_mended(struct store *s);
 /* Whether to go on; asks the engine again when it is time to. Fills err if not. */
 bool store_health_check(struct store *s, struct cws_error *err);
 
@@ -157,7 +167,49 @@ int store_jobs_init(struct store *s);
 /* Runs what is queued, then ends the threads. */
 void store_jobs_finish(struct store *s);
 
-/* ---- the writer's work: store_apply.c, store_coalesce.c, store_sweep.c ---- */
+/* ---- store_apply.c: what is written, as one transaction ---- */
+
+struct store_apply { /* one under way */
+  struct store *s;
+  int64_t now_ms;
+  int64_t max_events, max_bytes; /* of a request; 0: none */
+  bool is_shared; /* other hubs do the same: what fails here only fails all of it, to be tried again
+                   */
+  bool has_begun;
+  struct cws_error error; /* why the transaction as a whole failed */
+};
+
+int store_apply_begin(struct store_apply *t); /* unless it has */
+int store_apply_append(struct store_apply *t, struct store_append *a);
+/* Within the limits again: the streams that were appended to. */
+int store_apply_trims(struct store_apply *t);
+/* Ends it one way or the other; returns `code`, or that of the commit. */
+int store_apply_finish(struct store_apply *t, int code);
+/* After it: the streams in memory are as it left them, or are let go. */
+void store_apply_settle(struct store *s, bool keep);
+
+/* Removes one stream within a transaction, also from memory; *epoch receives what it was. */
+int store_apply_remove(struct store *s, struct store_stream *st, char epoch[CWS_EPOCH_MAX + 1],
+                       struct cws_error *err);
+
+/* Callers and listener are told. */
+void store_apply_tell(struct store *s, struct store_append *a);
+void store_apply_tell_trims(struct store *s); /* before store_apply_settle */
+/* The epoch that a request has if it begins now, where the store is shared; within a transaction.
+ */
+int store_shared_epoch(struct store *s, const char *request_id, int64_t now_ms,
+                       char out[CWS_EPOCH_MAX + 1], struct cws_error *err);
+/* What a caller is told of a transaction that failed; for one that has no code yet. */
+void store_apply_fail(struct store_append *a, const struct cws_error *why);
+void store_apply_fail_remove(struct store_remove *r, const struct cws_error *why);
+
+/* A batch, with all that belongs to it. */
+void store_apply_appends(struct store *s, struct store_append *list);
+void store_apply_removes(struct store *s, struct store_remove *list);
+
+/* ---- the writer's other work: store_coalesce.c, store_sweep.c ---- */
+
+#define STORE_SWEEP_MS 60000
 
 struct store_sweeper {
   bool expiring, collecting; /* there is something left to do */
@@ -166,18 +218,12 @@ struct store_sweeper {
   bool is_asked;             /* that wish's sweep has begun */
 };
 
-void store_apply_appends(struct store *s, struct store_append *list);
-void store_apply_removes(struct store *s, struct store_remove *list);
-/* Removes one stream within a transaction, also from memory; *epoch receives what it was. */
-int store_apply_remove(struct store *s, struct store_stream *st, char epoch[CWS_EPOCH_MAX + 1],
-                       struct cws_error *err);
-/* Forgets that streams are touched; `keep` false: lets go of them, as what memory says is not
- * stored. */
-void store_apply_settle(struct store *s, bool keep);
-
 /* Writes some of the positions and summaries that wait; *more: there are more of this round. */
 int store_coalesce(struct store *s, bool *more);
-
+/* Writes up to a slice from *entry on, and moves it to what is left; summaries only where positions
+ * go to the log. */
+int store_coalesce_slice(struct store *s, const struct store_pending_entry **entry,
+                         struct cws_error *err);
 /* One slice of retention; *more: there is more. */
 int store_sweep_slice(struct store *s, bool *more);
 
@@ -201,6 +247,7 @@ struct store {
   struct store_epochs epochs;
   struct store_sweeper sweeper;
   const struct store_pending_entry *coalescing; /* what is left of the round under way */
+  struct store_shared *shared;                  /* where other hubs append, too; or NULL */
 };
 
 #endif

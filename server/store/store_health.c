@@ -30,6 +30,11 @@ void store_health_failed(struct store *s, const struct cws_error *why) {
   }
 }
 
+void store_health_mended(struct store *s) {
+  if (!atomic_exchange(&s->health.is_writable, true))
+    log_info(s->options.log, "store: writable again");
+}
+
 bool store_health_check(struct store *s, struct cws_error *err) {
   struct store_health *h = &s->health;
   if (atomic_load(&h->is_writable))
@@ -38,8 +43,7 @@ bool store_health_check(struct store *s, struct cws_error *err) {
     h->next_probe_ms = store_mono_ms() + STORE_PROBE_MS;
     struct cws_error why = {0};
     if (s->engine->ops->probe(s->engine, &why) == 0) {
-      atomic_store(&h->is_writable, true);
-      log_info(s->options.log, "store: writable again");
+      store_health_mended(s);
       return true;
     }
     store_health_failed(s, &why);

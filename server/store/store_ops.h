@@ -45,6 +45,9 @@ struct store_birth {
 typedef int store_event_id_fn(const char *event_id, size_t len, uint64_t fingerprint,
                               int64_t message_id, void *user); /* not 0: stop and return it */
 
+typedef int store_note_fn(const char *name, int64_t value, int64_t at,
+                          void *user); /* not 0: stop and return it */
+
 struct store_ops {
   const char *name; /* also the kind in the uri, "NAME:…" */
 
@@ -104,13 +107,30 @@ struct store_ops {
   int (*set_position)(struct store_engine *e, const struct store_row *row, const char *subscriber,
                       int64_t message_id, int64_t now_ms, struct cws_error *err);
 
-  /* A stream whose last event is not younger than cutoff_ms, or "" when there is none. *more: it
-   * stopped early and is to be asked again. Takes a few milliseconds at most. */
-  int (*find_expired)(struct store_engine *e, int64_t cutoff_ms,
-                      char request_id[CWS_REQUEST_ID_MAX + 1], bool *more, struct cws_error *err);
+  /* Streams whose last event is not younger than cutoff_ms: the names of some of them. *more: there
+   * may be others; none may be among those that were looked at. A few milliseconds at most. */
+  int (*list_expired)(struct store_engine *e, int64_t cutoff_ms, size_t limit,
+                      char request_ids[][CWS_REQUEST_ID_MAX + 1], size_t *count, bool *more,
+                      struct cws_error *err);
 
   /* Frees some of what trim and remove left behind, about 2 ms' worth. *more: there is more. */
   int (*collect)(struct store_engine *e, bool *more, struct cws_error *err);
+
+  /* Small facts that the front keeps with the state: a value and a time under a kind and a name.
+   * Setting and dropping: within a transaction. NULL for an engine that several hubs cannot share.
+   */
+  int (*set_note)(struct store_engine *e, const char *kind, const char *name, int64_t value,
+                  int64_t at, struct cws_error *err);
+  /* CWS_ENOTFOUND leaves err alone. */
+  int (*get_note)(struct store_engine *e, const char *kind, const char *name, int64_t *value,
+                  int64_t *at, struct cws_error *err);
+  int (*each_note)(struct store_engine *e, const char *kind, store_note_fn *fn, void *user,
+                   struct cws_error *err);
+  /* Those of a kind with a time before `before`. */
+  int (*drop_notes)(struct store_engine *e, const char *kind, int64_t before,
+                    struct cws_error *err);
+  /* Whether there is no stream. */
+  int (*is_empty)(struct store_engine *e, bool *out, struct cws_error *err);
 
   /* Between transactions, after the answers to the last one went out: upkeep that may wait. */
   void (*tidy)(struct store_engine *e);
@@ -151,5 +171,10 @@ extern const struct store_ops store_sqlite_ops;
  * tests that put an engine of their own behind the front. */
 int store_open_engine(const struct store_ops *ops, const struct store_options *options,
                       struct store **out, struct cws_error *err);
+/* The same behind a log that is shared (store_log.h): `servers` is for log_ops->open. */
+struct store_log_ops;
+int store_open_parts(const struct store_ops *ops, const struct store_log_ops *log_ops,
+                     const char *servers, const struct store_options *options, struct store **out,
+                     struct cws_error *err);
 
 #endif

@@ -27,7 +27,11 @@ static int cond_init(pthread_cond_t *cond) {
 }
 
 int store_queue_init(struct store_queue *q, const struct store_options *options) {
-  *q = (struct store_queue){.pending_at_ms = INT64_MAX};
+  *q = (struct store_queue){
+      .pending_at_ms = INT64_MAX,
+      .batch_events = STORE_BATCH_EVENTS,
+      .batch_bytes = STORE_BATCH_BYTES,
+  };
   q->appends_end = &q->appends;
   q->removes_end = &q->removes;
   q->max_events =
@@ -132,8 +136,8 @@ static void take_appends(struct store_queue *q, struct store_batch *out) {
   struct store_append **end = &out->appends;
   while (q->appends != NULL && q->appends->ticket < before) {
     struct store_append *append = q->appends;
-    if (out->appends != NULL && (out->events + (int64_t)append->count > STORE_BATCH_EVENTS ||
-                                 out->bytes + append->bytes > STORE_BATCH_BYTES))
+    if (out->appends != NULL && (out->events + (int64_t)append->count > q->batch_events ||
+                                 out->bytes + append->bytes > q->batch_bytes))
       break;
     out->events += (int64_t)append->count;
     out->bytes += append->bytes;
@@ -169,15 +173,36 @@ static bool has_wishes(const struct store_queue *q) {
   return q->flush.wanted > q->flush.done || q->sweep.wanted > q->sweep.done;
 }
 
+/* Or until woken. */
+static void sleep_until(struct store_queue *q, int64_t ms) {
+  struct timespec at = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+  pthread_cond_timedwait(&q->work, &q->lock, &at);
+}
+
 /* Sleeps until there is something to do or it is wake_ms. */
 static void wait_for_work(struct store_queue *q, int64_t wake_ms) {
-  while (is_empty(q) && !has_wishes(q) && !q->closing) {
+  while (is_empty(q) && !has_wishes(q) && !q->closing && !q->is_rung) {
     int64_t until = wake_ms < q->pending_at_ms ? wake_ms : q->pending_at_ms;
     if (until <= store_mono_ms())
-      return;
-    struct timespec at = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
-    pthread_cond_timedwait(&q->work, &q->lock, &at);
+      break;
+    sleep_until(q, until);
   }
+  q->is_rung = false;
+}
+
+void store_queue_wait(struct store_queue *q, int64_t wake_ms) {
+  pthread_mutex_lock(&q->lock);
+  while (!q->is_rung && wake_ms > store_mono_ms())
+    sleep_until(q, wake_ms);
+  q->is_rung = false;
+  pthread_mutex_unlock(&q->lock);
+}
+
+void store_queue_ring(struct store_queue *q) {
+  pthread_mutex_lock(&q->lock);
+  q->is_rung = true;
+  pthread_cond_signal(&q->work);
+  pthread_mutex_unlock(&q->lock);
 }
 
 bool store_queue_take(struct store_queue *q, int64_t wake_ms, struct store_batch *out) {

@@ -4,57 +4,58 @@
  * writer's thread.
  */
 #include "lib/core/err.h"
-#include "server/store/store_front.h"
+#include "server/store/store_shared.h"
 
 #define SWEEP_SLICE_REMOVES 32
 
 struct expired {
-  char request_id[CWS_REQUEST_ID_MAX + 1];
-  char epoch[CWS_EPOCH_MAX + 1];
+  char ids[SWEEP_SLICE_REMOVES][CWS_REQUEST_ID_MAX + 1];
+  char epochs[SWEEP_SLICE_REMOVES][CWS_EPOCH_MAX + 1];
+  size_t count;
 };
 
-/* Removes some expired streams within the open transaction; notes them in gone[]. */
-static int remove_expired(struct store *s, struct expired gone[SWEEP_SLICE_REMOVES], size_t *count,
-                          bool *more, struct cws_error *err) {
+static int list_expired(struct store *s, struct expired *x, bool *more, struct cws_error *err) {
   int64_t cutoff_ms = clock_wall_ms(s->options.clock) - s->options.retention_ms;
+  return s->engine->ops->list_expired(s->engine, cutoff_ms, SWEEP_SLICE_REMOVES, x->ids, &x->count,
+                                      more, err);
+}
+
+/* Within the open transaction. */
+static int remove_expired(struct store *s, struct expired *x, struct cws_error *err) {
   int code = 0;
-  while (*count < SWEEP_SLICE_REMOVES) {
-    struct expired *x = &gone[*count];
+  for (size_t i = 0; code == 0 && i < x->count; i++) {
     struct store_stream *st;
-    *more = false;
-    code = s->engine->ops->find_expired(s->engine, cutoff_ms, x->request_id, more, err);
-    if (code != 0 || x->request_id[0] == '\0')
-      return code;
-    code = store_streams_find(&s->streams, s->engine, x->request_id, &st, err);
+    code = store_streams_find(&s->streams, s->engine, x->ids[i], &st, err);
     if (code == 0)
-      code = store_apply_remove(s, st, x->epoch, err);
-    if (code != 0)
-      return code;
-    ++*count;
+      code = store_apply_remove(s, st, x->epochs[i], err);
   }
-  *more = true;
   return code;
 }
 
 static int expire_slice(struct store *s, bool *more, struct cws_error *err) {
   struct store_engine *e = s->engine;
   const struct store_listener *l = &s->options.listener;
-  struct expired gone[SWEEP_SLICE_REMOVES];
-  size_t count = 0;
+  struct expired gone;
   int code = e->ops->begin(e, err);
   if (code != 0)
     return code;
-  code = remove_expired(s, gone, &count, more, err);
+  code = list_expired(s, &gone, more, err);
+  if (code == 0 && s->shared == NULL)
+    code = remove_expired(s, &gone, err);
   if (code != 0) {
     e->ops->rollback(e);
     return code;
   }
   code = e->ops->commit(e, err);
-  if (code != 0 || count == 0)
+  if (code != 0 || gone.count == 0)
     return code;
+  if (s->shared != NULL) { /* by the log, so that all hubs do */
+    store_flight_start_expiries(s, gone.ids, gone.count);
+    return 0;
+  }
   s->sweeper.collecting = true;
-  for (size_t i = 0; i < count && l->on_remove != NULL; i++)
-    l->on_remove(gone[i].request_id, gone[i].epoch, STORE_EXPIRED, l->user);
+  for (size_t i = 0; i < gone.count && l->on_remove != NULL; i++)
+    l->on_remove(gone.ids[i], gone.epochs[i], STORE_EXPIRED, l->user);
   if (l->on_batch_end != NULL)
     l->on_batch_end(l->user);
   return 0;

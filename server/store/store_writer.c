@@ -2,9 +2,7 @@
  * store_writer: the one thread that writes. It takes a batch, has it applied, and between batches
  * does what else is due, a slice at a time: coalesced writes, retention, the engine's upkeep.
  */
-#include "server/store/store_front.h"
-
-#define SWEEP_EVERY_MS 60000
+#include "server/store/store_shared.h"
 
 /* All that is pending now: the round under way, and one more. */
 static int coalesce_all(struct store *s) {
@@ -34,7 +32,7 @@ static void do_sweep(struct store *s) {
   if ((w->ticket != 0 && !w->is_asked) || store_mono_ms() >= w->next_ms) {
     w->expiring = w->collecting = true;
     w->is_asked = w->ticket != 0;
-    w->next_ms = store_mono_ms() + SWEEP_EVERY_MS;
+    w->next_ms = store_mono_ms() + STORE_SWEEP_MS;
   }
   bool more = false;
   int code = 0;
@@ -82,8 +80,9 @@ static void *writer_main(void *arg) {
 
 int store_writer_start(struct store *s) {
   s->sweeper =
-      (struct store_sweeper){.collecting = true, .next_ms = store_mono_ms() + SWEEP_EVERY_MS};
-  return pthread_create(&s->writer, NULL, writer_main, s) == 0 ? 0 : CWS_ESYSTEM;
+      (struct store_sweeper){.collecting = true, .next_ms = store_mono_ms() + STORE_SWEEP_MS};
+  void *(*run)(void *) = s->shared != NULL ? store_shared_main : writer_main;
+  return pthread_create(&s->writer, NULL, run, s) == 0 ? 0 : CWS_ESYSTEM;
 }
 
 void store_writer_join(struct store *s) {

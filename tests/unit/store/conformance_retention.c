@@ -37,14 +37,14 @@ static void test_a_removed_request_is_gone_with_its_positions(void **state) {
   struct world *w = opened(state);
   put_many(w, "r", 600, "1");
   put_one(w, "other", "1");
-  store_set_position(w->s, "r", "epoch", "ada", 2);
-  store_set_summary(w->s, "r", "epoch", 2, "{}");
+  store_set_position(w->s, "r", first_epoch(w, "r"), "ada", 2);
+  store_set_summary(w->s, "r", first_epoch(w, "r"), 2, "{}");
   assert_int_equal(store_flush(w->s), 0);
-  store_set_position(w->s, "r", "epoch", "bob", 2);
+  store_set_position(w->s, "r", first_epoch(w, "r"), "bob", 2);
   assert_int_equal(remove_run(w->s, "r"), 0);
   assert_int_equal(atomic_load(&w->record.removes), 1);
   assert_int_equal(w->record.reason, STORE_DELETED);
-  assert_string_equal(w->record.removed_epoch, "epoch");
+  assert_string_equal(w->record.removed_epoch, first_epoch(w, "r"));
   assert_false(is_known(w, "r"));
   assert_int_equal(remove_run(w->s, "r"), CWS_EUNKNOWNREQUEST);
   assert_int_equal(atomic_load(&w->record.removes), 1);
@@ -89,6 +89,8 @@ static void test_no_epoch_of_a_request_comes_back(void **state) {
     assert_int_equal(remove_run(w->s, "r"), 0);
     assert_string_equal(w->record.removed_epoch, epochs[i]);
   }
+  if (store_is_shared(w->s)) /* chosen by the log */
+    return;
   assert_string_equal(epochs[0], "short");
   assert_string_equal(epochs[1], "abcdefghijklmnop");
 }
@@ -154,7 +156,9 @@ static void test_a_request_expires_after_its_last_event(void **state) {
   world_open(w);
   put_one(w, "old", "1");
   put_one(w, "live", "1");
-  store_set_position(w->s, "old", "epoch", "ada", 1);
+  char epoch[CWS_EPOCH_MAX + 1];
+  snprintf(epoch, sizeof(epoch), "%s", first_epoch(w, "old"));
+  store_set_position(w->s, "old", epoch, "ada", 1);
   w->wall_ms += 23 * HOUR;
   put_one(w, "live", "2");
   assert_int_equal(store_sweep(w->s), 0);
@@ -168,7 +172,7 @@ static void test_a_request_expires_after_its_last_event(void **state) {
   assert_true(is_known(w, "live"));
   assert_int_equal(atomic_load(&w->record.removes), 1);
   assert_int_equal(w->record.reason, STORE_EXPIRED);
-  assert_string_equal(w->record.removed_epoch, "epoch");
+  assert_string_equal(w->record.removed_epoch, epoch);
   expect_data(w, "live", 1, "1");
   w->wall_ms += 23 * HOUR;
   assert_int_equal(store_sweep(w->s), 0);

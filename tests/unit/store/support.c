@@ -1,5 +1,7 @@
 #include "tests/unit/store/support.h"
 
+#include "server/store/store_ops.h"
+#include "tests/unit/store/fake_log.h"
 #include <dirent.h>
 #include <errno.h>
 #include <time.h>
@@ -25,6 +27,7 @@ static void choose_epoch(const char *request_id, char out[CWS_EPOCH_MAX + 1], vo
 
 static void on_commit(struct store_append *append, void *user) {
   struct world *w = user;
+  atomic_fetch_add(&w->record.foreign, append->is_foreign);
   atomic_fetch_add(&w->record.commits, 1);
   atomic_fetch_add(&w->record.stored, (int)append->stored);
 }
@@ -48,6 +51,21 @@ static void on_trim(const char *request_id, int64_t last_gone, int64_t count, in
   atomic_fetch_add(&w->record.trims, 1);
 }
 
+static void on_position(const char *request_id, const char *epoch, const char *subscriber,
+                        int64_t message_id, void *user) {
+  struct world *w = user;
+  (void)request_id, (void)epoch;
+  snprintf(w->record.position_of, sizeof(w->record.position_of), "%s", subscriber);
+  w->record.position = message_id;
+  atomic_fetch_add(&w->record.positions, 1);
+}
+
+static void on_told(const void *bytes, size_t len, void *user) {
+  struct world *w = user;
+  (void)bytes, (void)len;
+  atomic_fetch_add(&w->record.told, 1);
+}
+
 static void on_batch_end(void *user) {
   atomic_fetch_add(&((struct world *)user)->record.batches, 1);
 }
@@ -59,20 +77,39 @@ void world_init(struct world *w, const char *kind) {
   w->clock = (struct clock){fake_wall_ms, fake_mono_ms, w};
   snprintf(w->dir, sizeof(w->dir), "/tmp/cws-store-XXXXXX");
   assert_non_null(mkdtemp(w->dir));
-  if (strcmp(kind, "sqlite") == 0)
+  if (strcmp(kind, "memory") != 0)
     snprintf(w->uri, sizeof(w->uri), "sqlite:%s/hub.db", w->dir);
   else
     snprintf(w->uri, sizeof(w->uri), "memory:");
   w->next_epoch = "epoch";
   w->options = (struct store_options){
       .clock = &w->clock,
-      .listener = {choose_epoch, on_commit, on_remove, on_trim, on_batch_end, w},
+      .listener = {.choose_epoch = choose_epoch,
+                   .on_commit = on_commit,
+                   .on_remove = on_remove,
+                   .on_trim = on_trim,
+                   .on_position = on_position,
+                   .on_told = on_told,
+                   .on_batch_end = on_batch_end,
+                   .user = w},
   };
+}
+
+int world_try_open(struct world *w, struct cws_error *err) {
+  if (strcmp(w->kind, "shared") != 0)
+    return store_open(w->uri, &w->options, &w->s, err);
+  if (w->log == NULL) {
+    w->log = fake_log_new("log");
+    w->owns_log = true;
+  }
+  fake_log_use(w->log);
+  w->options.path = world_path(w);
+  return store_open_parts(&store_sqlite_ops, &fake_log_ops, "//nowhere", &w->options, &w->s, err);
 }
 
 void world_open(struct world *w) {
   struct cws_error err = {0};
-  int code = store_open(w->uri, &w->options, &w->s, &err);
+  int code = world_try_open(w, &err);
   if (code != 0)
     print_error("%s\n", err.message);
   assert_int_equal(code, 0);
@@ -99,6 +136,21 @@ void world_finish(struct world *w) {
   if (dir != NULL)
     closedir(dir);
   rmdir(w->dir);
+  if (w->owns_log)
+    fake_log_free(w->log);
+}
+
+const char *first_epoch(struct world *w, const char *request_id) {
+  static _Thread_local char epoch[CWS_EPOCH_MAX + 1];
+  return store_first_epoch(w->s, request_id, epoch) ? epoch : w->next_epoch;
+}
+
+const char *epoch_of(struct world *w, const char *request_id) {
+  static _Thread_local char epoch[CWS_EPOCH_MAX + 1];
+  struct store_info info = info_of(w, request_id);
+  memcpy(epoch, info.epoch, sizeof(epoch));
+  store_info_finish(&info);
+  return epoch;
 }
 
 const char *world_path(const struct world *w) {

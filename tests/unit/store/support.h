@@ -24,7 +24,9 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
 struct record { /* what the listener saw; the writer's thread writes, a test reads after its wait */
-  atomic_int commits, stored, removes, trims, batches;
+  atomic_int commits, stored, removes, trims, batches, positions, told, foreign;
+  char position_of[CWS_SUBSCRIBER_MAX + 1];
+  int64_t position;
   enum store_remove_reason reason;
   char removed_epoch[CWS_EPOCH_MAX + 1];
   int64_t trimmed_to, left_count, left_bytes;
@@ -32,7 +34,7 @@ struct record { /* what the listener saw; the writer's thread writes, a test rea
 };
 
 struct world {
-  const char *kind; /* "memory" or "sqlite" */
+  const char *kind; /* "memory", "sqlite", or "shared": sqlite behind a log in memory */
   char dir[64];
   char uri[160];
   const char *next_epoch; /* of a request that begins */
@@ -40,14 +42,20 @@ struct world {
   struct clock clock;
   struct record record;
   struct store_options options;
+  struct fake_log *log; /* "shared": its own, or one that was set before world_open */
+  bool owns_log;
   struct store *s;
 };
 
 void world_init(struct world *w, const char *kind); /* not opened yet; options may be changed */
 void world_open(struct world *w);
+int world_try_open(struct world *w, struct cws_error *err);
 void world_close(struct world *w);
 void world_reopen(struct world *w);
-void world_finish(struct world *w);            /* closes where open; removes the directory */
+void world_finish(struct world *w); /* closes where open; removes the directory */
+/* What a request that begins now gets, and one that did. */
+const char *first_epoch(struct world *w, const char *request_id);
+const char *epoch_of(struct world *w, const char *request_id);
 const char *world_path(const struct world *w); /* of the database */
 
 void wait_for(sem_t *sem);

@@ -82,10 +82,33 @@ static void test_a_newer_version_is_refused_untouched(void **state) {
   put_one(w, "r", "1");
   world_close(w);
   run_sql(world_path(w), "PRAGMA user_version=9");
-  expect_refused(w, CWS_ESTORE, "newer version (schema 9, this one knows 1)");
+  expect_refused(w, CWS_ESTORE, "newer version (schema 9, this one knows 2)");
 }
 
-/* ---- migration: a fixture that is one version behind a table with one more step ---- */
+/* ---- migration ---- */
+
+/* What version 1 was, with what version 2 wrote. */
+static void make_fixture(struct world *w) {
+  world_open(w);
+  put_one(w, "r", "1");
+  put_one(w, "q", "2");
+  world_close(w);
+  run_sql(world_path(w), "DROP TABLE notes; UPDATE meta SET v=1 WHERE k='version';"
+                         "PRAGMA user_version=1");
+}
+
+static void test_a_store_of_version_1_goes_on(void **state) {
+  struct world *w = *state;
+  make_fixture(w);
+  world_open(w);
+  expect_data(w, "r", 1, "1");
+  expect_data(w, "q", 1, "2");
+  assert_int_equal(put_one(w, "r", "3"), 2);
+  world_close(w);
+  assert_int_equal(ask_sql(world_path(w), "PRAGMA user_version"), 2);
+  assert_int_equal(ask_sql(world_path(w), "SELECT v FROM meta WHERE k='version'"), 2);
+  assert_int_equal(ask_sql(world_path(w), "SELECT count(*) FROM notes"), 0);
+}
 
 static int add_a_column(struct sqlite_conn *c, struct cws_error *err) {
   return sqlite_exec(c,
@@ -107,13 +130,6 @@ static int migrate(const char *path, sqlite_migration_fn *const steps[], int cou
   int code = sqlite_schema_migrate(&c, steps, count, from, &err);
   sqlite_conn_close(&c);
   return code;
-}
-
-static void make_fixture(struct world *w) {
-  world_open(w);
-  put_one(w, "r", "1");
-  put_one(w, "q", "2");
-  world_close(w);
 }
 
 static void test_an_older_version_is_migrated_with_what_it_holds(void **state) {
@@ -202,6 +218,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       SCHEMA_TEST(test_a_new_file_has_the_newest_version_and_says_whose_it_is),
       SCHEMA_TEST(test_a_newer_version_is_refused_untouched),
+      SCHEMA_TEST(test_a_store_of_version_1_goes_on),
       SCHEMA_TEST(test_an_older_version_is_migrated_with_what_it_holds),
       SCHEMA_TEST(test_an_empty_file_takes_all_steps),
       SCHEMA_TEST(test_a_migration_that_fails_leaves_the_older_version),

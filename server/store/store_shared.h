@@ -1,0 +1,143 @@
+/*
+ * store_shared: the inside of a store that several hubs share, for the files store_shared*.c,
+ * store_flight.c, store_replay.c and store_writers.c. The log is what is true: a batch is written
+ * to it as one entry, and is applied when it comes back in the log's order, as are the entries of
+ * all others. The engine holds the state that follows from the log up to one entry, whose sequence
+ * it notes in the same transaction.
+ *
+ * Applying depends on the entries and the stored state only: times and limits come with an entry,
+ * and what fails here only (a full disk) is tried again until it succeeds. So all hubs come to the
+ * same ids, epochs, duplicates and removals. Summaries are each hub's own.
+ *
+ * All of it is the writer's thread's, but for store_first_epoch and store_tell.
+ */
+#ifndef CWS_STORE_STORE_SHARED_H
+#define CWS_STORE_STORE_SHARED_H
+
+#include "server/store/store_entry.h"
+#include "server/store/store_front.h"
+#include "server/store/store_log.h"
+
+/* research: 512 events and 512 KiB an entry are enough for 200 k events/s */
+#define SHARED_BATCH_EVENTS 512
+#define SHARED_BATCH_BYTES (512 * 1024)
+#define SHARED_ENTRY_POSITIONS 1000
+#define SHARED_TAKE_BYTES ((size_t)4 * 1024 * 1024) /* of entries in one transaction */
+
+/* The loss of the log's leader stalls it for 4 to 10 s (research); what is longer is an outage. */
+#define SHARED_PATIENCE_MS 15000
+#define SHARED_RETRY_MS 250
+#define SHARED_PROBE_MS 1000      /* during an outage */
+#define SHARED_HEARTBEAT_MS 10000 /* an entry at least this often, so that an outage is noticed */
+
+/* Kinds of notes in the state. */
+#define SHARED_NOTE_LOG "log" /* name: its id; value: the sequence applied; at: its time */
+#define SHARED_NOTE_WRITER                                                                         \
+  "writer"                      /* name: its id; value: its last number; at: that one's time       \
+                                 */
+#define SHARED_NOTE_GONE "gone" /* name: request; value: times removed on a day; at: that day */
+#define SHARED_NOTE_BASE "base" /* name: what the state was made from, beside the log */
+
+/* ---- store_writers.c: the last number of each hub that wrote to the log ---- */
+
+/* An entry may come again for as long as its writer tries (research: up to half a minute late). A
+ * writer that was silent for longer, by the log's times, is forgotten. */
+#define SHARED_WRITER_KEPT_MS ((int64_t)60 * 60 * 1000)
+
+struct store_writer {
+  struct store_writer_id id;
+  uint64_t number;
+  int64_t time_ms;
+  bool is_touched; /* its note is to be written */
+};
+
+struct store_writers {
+  struct store_writer *list;
+  size_t count, cap;
+};
+
+void store_writers_finish(struct store_writers *w);
+/* What the state notes. */
+int store_writers_load(struct store_writers *w, struct store_engine *e, struct cws_error *err);
+/* Whether the entry is new, which it is not again afterwards. CWS_ENOMEM. */
+int store_writers_take(struct store_writers *w, const struct store_entry_head *head,
+                       int64_t time_ms, bool *is_new);
+/* Notes what was taken, and forgets who was silent; within a transaction. */
+int store_writers_save(struct store_writers *w, struct store_engine *e, int64_t time_ms,
+                       struct cws_error *err);
+
+/* ---- store_flight.c: the one entry that is on its way to the log ---- */
+
+struct store_flight {
+  bool is_under_way;
+  struct buf bytes;
+  uint64_t number;
+  /* What is in it, in this order. */
+  const struct store_pending_entry *positions, *positions_end;
+  struct store_batch batch; /* with the callers who wait; empty once they were told */
+  int64_t begun_ms, retry_ms;
+  uint64_t ticket;  /* of the last attempt; 0: it has its outcome */
+  bool may_stand;   /* an attempt may have been stored, now or later */
+  bool is_given_up; /* nobody waits any more, but it may stand */
+  struct cws_error why;
+};
+
+/* Sends a batch (which it takes), what is due of positions, or nothing but a sign of life. */
+void store_flight_start(struct store *s, const struct store_batch *batch);
+void store_flight_start_expiries(struct store *s, char ids[][CWS_REQUEST_ID_MAX + 1], size_t count);
+/* Outcomes that have come, and what is due: another attempt, giving up. */
+void store_flight_look(struct store *s);
+/* It came back and was applied, and its callers were told. */
+void store_flight_arrived(struct store *s);
+/* When store_flight_look is to be called again. */
+int64_t store_flight_due_ms(const struct store_shared *r);
+
+/* ---- store_replay.c: applying what comes from the log ---- */
+
+/* Applies shared->come as one transaction, then tells. On failure it is all still to be done. */
+int store_replay(struct store *s, struct cws_error *err);
+
+/* ---- store_shared_epoch.c ---- */
+
+/* Within or outside of a transaction. */
+int store_shared_note_removal(struct store *s, const char *request_id, int64_t now_ms,
+                              struct cws_error *err);
+/* Those of former days; within a transaction. */
+int store_shared_forget_removals(struct store *s, struct cws_error *err);
+
+/* ---- store_shared.c: its life, and the writer's loop ---- */
+
+struct store_shared {
+  struct store_log *log;
+  struct store_log_state state; /* as it was found */
+  struct store_writer_id id;    /* this run of this hub */
+  uint64_t number;              /* of its last entry */
+  uint64_t next_ticket;
+  int64_t patience_ms;
+  struct store_writers writers;
+  struct store_flight flight;
+  struct store_append *rest; /* of a batch that was too much for one entry */
+
+  uint64_t applied;             /* the state follows from the log up to here */
+  int64_t time_ms;              /* of the log: that of the newest entry, never less */
+  struct store_log_entry *come; /* to be applied */
+  int64_t apply_retry_ms;       /* 0: the last one went well */
+  bool is_well;                 /* what is put in can go to the log */
+  int64_t alive_ms;             /* when an entry of this hub last came back */
+
+  const struct store_pending_entry *positions; /* of the round under way, still to be sent */
+  bool has_round;
+  uint64_t flush_ticket; /* the wish that is being served; 0: none */
+  int flush_rounds;      /* rounds begun since */
+  int flush_code;        /* of those that failed */
+
+  struct cws_error outage; /* code not 0: the log takes nothing */
+  struct cws_error broken; /* code not 0: for good; what is here is not what the log says */
+};
+
+int store_shared_open(struct store *s, const struct store_log_ops *ops, const char *servers,
+                      struct cws_error *err);
+void store_shared_close(struct store *s); /* fine where it is not open */
+void *store_shared_main(void *store);
+
+#endif
