@@ -10,7 +10,8 @@ foreach(module IN LISTS CWS_MODULES)
 endforeach()
 target_link_libraries(councilws PRIVATE
   PkgConfig::LWS PkgConfig::LIBUV PkgConfig::CURL PkgConfig::JANSSON PkgConfig::JOSE
-  PkgConfig::OPENSSL PkgConfig::SQLITE PkgConfig::ZLIB ${HTTP_PARSER_LIBRARY} Threads::Threads m)
+  PkgConfig::OPENSSL PkgConfig::SQLITE PkgConfig::ZLIB ${HTTP_PARSER_LIBRARY} Threads::Threads m
+  $<$<BOOL:${CWS_WITH_NATS}>:PkgConfig::NATS>)
 target_link_options(councilws PRIVATE
   -Wl,--version-script=${PROJECT_SOURCE_DIR}/lib/libcouncilws.map)
 if(CWS_SANITIZE) # clang keeps the sanitizer's own symbols in the program

@@ -1,9 +1,9 @@
 # The Debian 12 packages that councilws needs, in one place: sourced by quickstart and check.
 PACKAGES_BUILD=(cmake ninja-build gcc libc6-dev pkg-config
   libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libcurl4-openssl-dev libjansson-dev
-  libhttp-parser-dev libjose-dev libsqlite3-dev libssl-dev zlib1g-dev libreadline-dev)
+  libhttp-parser-dev libjose-dev libsqlite3-dev libssl-dev zlib1g-dev libreadline-dev libnats-dev)
 PACKAGES_TEST=(libcmocka-dev bats clang libclang-rt-14-dev clang-format curl jq nodejs npm node-ws
-  python3-websockets chromium chromium-headless-shell sqlite3 openssl iproute2 strace systemd tmux zsh fish mandoc lintian)
+  python3-websockets chromium chromium-headless-shell sqlite3 openssl iproute2 strace systemd nats-server tmux zsh fish mandoc lintian)
 
 # What is installed and what that stands for, one name a line: a nodejs from elsewhere brings its own npm, for one.
 packages_present() {

@@ -33,6 +33,7 @@ owned() {
   libwebsockets.h) owners="server/net lib/client" ;;
   curl/*) owners="lib/client server/auth" ;;
   sqlite3.h) owners="server/store" ;;
+  nats/*) owners="server/store" ;;
   http_parser.h) owners="server/http" ;;
   jose/*) owners="lib/core" ;;
   readline/*) owners="cli" ;;

@@ -1,0 +1,139 @@
+/*
+ * nats_log: what the files of the log in NATS JetStream share; only they know of libnats. Pitfalls
+ * of the library and of the server (2.9.10) that shaped it are told where they matter.
+ *
+ *   nats_log.c      its life; what is told; whether it is up
+ *   nats_connect.c  the connection: servers, user, TLS
+ *   nats_stream.c   the stream that is the log: made, or checked
+ *   nats_publish.c  writing, and what becomes of it
+ *   nats_follow.c   a thread that reads
+ *   nats_list.c     lists of entries
+ */
+#ifndef CWS_STORE_NATS_LOG_H
+#define CWS_STORE_NATS_LOG_H
+
+#include "server/store/store_log.h"
+#include <nats/nats.h>
+#include <pthread.h>
+
+#define NATS_PREFIX_MAX 32
+#define NATS_WAIT_MS 2000 /* for the answer to one question to JetStream */
+/* A hub's entries have some 512 KiB; one more event may have what an event may have. */
+#define NATS_ENTRY_MAX ((size_t)3 << 20)
+
+/* Entries, oldest first. */
+struct nats_list {
+  struct store_log_entry *first, *last;
+  size_t bytes, count;
+};
+struct store_log_entry *nats_entry_new(uint64_t seq, const void *bytes, size_t len);
+void nats_list_put(struct nats_list *list, struct store_log_entry *entry);
+/* Takes about max_bytes of them, at least one if there is one. */
+struct store_log_entry *nats_list_take(struct nats_list *list, size_t max_bytes);
+void nats_list_clear(struct nats_list *list);
+
+/* A publish that has no outcome yet, or one that was not taken. */
+struct nats_publish {
+  struct nats_publish *next;
+  uint64_t number; /* in the subject that its answer comes to */
+  int64_t deadline_ms;
+  struct store_log_outcome outcome;
+};
+struct nats_publishes {
+  struct nats_publish *first, *last;
+};
+
+enum nats_follow_trouble {
+  NATS_NO_TROUBLE,
+  NATS_CANNOT_START,  /* over when a consumer was made */
+  NATS_CANNOT_READ,   /* over when it is heard of */
+  NATS_ENTRY_MISSING, /* over when the next entry comes */
+};
+
+/* What the follower's thread has; no other touches it but what is said. */
+struct nats_follower {
+  pthread_t thread;
+  bool is_asked;         /* under the mutex: follow was called */
+  uint64_t last;         /* the last entry that came; follow sets it under the mutex */
+  unsigned connection;   /* the count of connections that the consumer was made on */
+  natsSubscription *sub; /* NULL: there is no consumer */
+  char inbox[NATS_PREFIX_MAX + 64];
+  char consumer[64];
+  unsigned asked;   /* how often entries were asked for; names the last one's inbox */
+  int left;         /* entries that may still come for it; 0: none is asked for */
+  bool is_fresh;    /* no entry came since the consumer was made */
+  int64_t made_ms;  /* when it was made */
+  int64_t heard_ms; /* when something last came from it */
+  int64_t entry_ms; /* when an entry came, or it was looked whether one should have */
+  bool is_behind;   /* one should have, last time */
+  int64_t checked_ms;
+  enum nats_follow_trouble trouble;
+};
+
+struct nats_log {
+  struct store_log base;
+  struct log *log;
+  void (*wake)(void *user);
+  void *user;
+  char *servers; /* "host:port,host:port", for messages */
+  size_t server_count;
+  char name[NATS_PREFIX_MAX + 1]; /* of the stream */
+  char subject[NATS_PREFIX_MAX + 8], told_subject[NATS_PREFIX_MAX + 8];
+  char id[STORE_LOG_ID_MAX + 1];
+  size_t max_entry_bytes;
+  bool is_replicated;
+
+  natsConnection *nc;
+  jsCtx *js;
+  natsSubscription *acks, *told_sub;
+  char ack_inbox[64]; /* answers to publishes come to it, "." and the publish's number */
+  pthread_t clock;    /* ends publishes that get no answer */
+  bool has_clock, has_follower;
+  struct nats_follower follower;
+
+  pthread_mutex_t mutex; /* of all below */
+  pthread_cond_t changed;
+  bool is_closing;
+  bool is_closed;       /* the connection, and no callback of it will run */
+  int callbacks;        /* subscriptions whose callbacks may run */
+  unsigned connections; /* how often it was connected */
+  uint64_t published;
+  struct nats_publishes pending, done;
+  struct nats_list entries, told;
+  struct cws_error publish_trouble; /* code 0: none */
+  struct cws_error follow_trouble;
+};
+
+/* ---- nats_connect.c ---- */
+/* What libnats says of the call that just failed on this thread. */
+const char *nats_reason(natsStatus status);
+int nats_connect(struct nats_log *log, const struct store_log_options *options,
+                 struct cws_error *err);
+
+/* ---- nats_stream.c ---- */
+/* Finds the stream or makes it; holds it against the options. */
+int nats_stream_open(struct nats_log *log, const struct store_nats_options *options,
+                     struct cws_error *err);
+/* CWS_ENOTFOUND: there is none. */
+int nats_stream_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err);
+
+/* ---- nats_publish.c ---- */
+int nats_publish_start(struct nats_log *log, struct cws_error *err);
+void nats_publish_stop(struct nats_log *log);
+int nats_publish(struct store_log *base, uint64_t ticket, const void *bytes, size_t len,
+                 struct cws_error *err);
+bool nats_publish_take(struct store_log *base, struct store_log_outcome *out);
+
+/* ---- nats_follow.c ---- */
+int nats_follow_start(struct nats_log *log, struct cws_error *err);
+void nats_follow_stop(struct nats_log *log); /* after the connection was closed */
+int nats_follow(struct store_log *base, uint64_t after, struct cws_error *err);
+
+/* ---- nats_log.c ---- */
+int nats_subscribe(struct nats_log *log, natsSubscription **out, const char *subject,
+                   natsMsgHandler on_message, struct cws_error *err);
+bool nats_is_connected(struct nats_log *log, struct cws_error *why);
+/* Waits for `changed`, at most that long; with the mutex held. */
+void nats_wait(struct nats_log *log, int64_t ms);
+
+#endif
