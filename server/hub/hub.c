@@ -82,7 +82,8 @@ static void on_commit(struct store_append *append, void *user) {
   struct hub *hub = user;
   if (append->stored == 0)
     return;
-  atomic_fetch_add_explicit(&hub->published, (int64_t)append->stored, memory_order_relaxed);
+  if (!append->is_foreign)
+    atomic_fetch_add_explicit(&hub->published, (int64_t)append->stored, memory_order_relaxed);
   struct stream *s = stream_table_find(&hub->table, append->request_id);
   if (!s)
     return;
@@ -111,6 +112,16 @@ static void on_trim(const char *request_id, int64_t last_gone, int64_t count, in
   stream_unref(s);
 }
 
+static void on_position(const char *request_id, const char *epoch, const char *subscriber,
+                        int64_t message_id, void *user) {
+  struct hub *hub = user;
+  struct stream *s = stream_table_find(&hub->table, request_id);
+  if (!s)
+    return;
+  stream_take_position(s, epoch, subscriber, message_id);
+  stream_unref(s);
+}
+
 static void on_batch_end(void *user) {
   worker_end_batch(user);
 }
@@ -131,6 +142,7 @@ static void take_options(struct hub *hub, const struct hub_options *options) {
                                               .on_commit = on_commit,
                                               .on_remove = on_remove,
                                               .on_trim = on_trim,
+                                              .on_position = on_position,
                                               .on_batch_end = on_batch_end,
                                               .user = hub};
 }

@@ -5,6 +5,10 @@
  * Threads: a call with a worker index is made on that worker's loop, and its callback comes on that
  * loop, never from inside the call. Commits arrive on the store's writer thread; each touches the
  * streams' tails under their locks and wakes every worker with watchers once a batch.
+ *
+ * Where several hubs share the store, each is told what the others commit, by the store, and what
+ * subscribers acknowledge there; so a stream's events, owner and positions are the same on all of
+ * them. Watchers are each hub's own.
  */
 #ifndef CWS_HUB_HUB_H
 #define CWS_HUB_HUB_H
@@ -53,9 +57,9 @@ void hub_tick(struct hub *hub);
 int hub_flush(struct hub *hub);
 
 struct hub_totals {
-  int64_t streams, watchers; /* in memory; attached */
-  /* Since start: events stored; bytes of events handed to watchers, as batches (one for each
-   * watcher woken), from tails and in pages. */
+  int64_t streams, watchers; /* in memory; attached; of this hub */
+  /* Since start: events stored that were published here; bytes of events handed to watchers, as
+   * batches (one for each watcher woken), from tails and in pages. */
   int64_t published, delivered_bytes;
 };
 void hub_totals(struct hub *hub, struct hub_totals *out);
@@ -97,7 +101,9 @@ struct stream_info {
 /*
  * The epoch of a request without events is a provisional one, which it keeps when it begins. When
  * its events expired it is without events again, with another epoch, first_id 1 and last_id 0, and
- * its watchers are woken.
+ * its watchers are woken. Where hubs share the store, all have the same provisional one, for that
+ * day: a request that is watched on one day and begins on another has another then. Nothing was
+ * missed, but it is to be told.
  */
 void stream_info(struct stream *s, struct stream_info *out); /* a snapshot; any thread */
 

@@ -67,7 +67,7 @@ static bool reserve(struct loading *l) {
 }
 
 void loading_add(struct loading *l, struct store_event *event) {
-  if (!reserve(l)) {
+  if (!event->facts || !reserve(l)) {
     loading_restart(l);
     return;
   }
@@ -78,10 +78,18 @@ void loading_add(struct loading *l, struct store_event *event) {
 
 /* ---- the summary, from the store ---- */
 
+struct facts *load_facts(const char *type, const char *data, size_t len) {
+  struct cws_error why = {0};
+  json_t *json = event_json_load(data, len, &why);
+  if (!json && why.code == CWS_ENOMEM)
+    return NULL;
+  struct facts *facts = facts_new(type, json);
+  json_decref(json);
+  return facts;
+}
+
 static int fold_event(struct summary *s, const struct cws_event *event) {
-  json_t *data = event_json_load(event->data, event->data_len, NULL);
-  struct facts *facts = facts_new(event->type, data);
-  json_decref(data);
+  struct facts *facts = load_facts(event->type, event->data, event->data_len);
   if (!facts)
     return CWS_ENOMEM;
   summary_fold(s, facts, event->message_id);
@@ -198,10 +206,8 @@ static void put_summary(struct stream *s, const struct loading *l, struct loaded
     r->summary = NULL;
     s->summary_saved_id = r->info.summary_id;
   }
-  for (size_t i = 0; i < l->count; i++) {
-    if (l->pending[i].facts)
-      summary_fold(s->summary, l->pending[i].facts, l->pending[i].message_id);
-  }
+  for (size_t i = 0; i < l->count; i++)
+    summary_fold(s->summary, l->pending[i].facts, l->pending[i].message_id);
 }
 
 /* Under the lock. */

@@ -8,7 +8,7 @@
 struct pending_event {
   int64_t message_id;
   size_t data_len;
-  struct facts *facts; /* NULL: none were had */
+  struct facts *facts;
 };
 
 /* Under the stream's lock but for `job`. */
@@ -27,11 +27,14 @@ struct loading {
 int loading_new(struct stream *s);
 void loading_start(struct stream *s); /* runs it on a reader thread */
 void loading_free(struct loading *l);
-/* Under the lock: takes the event's facts. When memory is out what was read is thrown away and read
- * again. */
+/* Under the lock: takes the event's facts. When memory is out, for this or for the facts, what was
+ * read is thrown away and read again. */
 void loading_add(struct loading *l, struct store_event *event);
 /* Under the lock: forget everything, read again. */
 void loading_restart(struct loading *l);
+
+/* The facts of an event, from its text; NULL when memory is out. */
+struct facts *load_facts(const char *type, const char *data, size_t len);
 
 /* Reads from the store and folds what the kept summary does not have yet. On success *out is the
  * caller's. */

@@ -68,6 +68,14 @@ static void query_run(struct hub_job *job) {
 
 static void visit_next(struct hub_query_state *st);
 
+/* What this session acknowledged, or the same subscriber in another, on this hub or another. */
+static int64_t acked_of(struct stream *s, const struct stream_watch *watch) {
+  pthread_mutex_lock(&s->lock);
+  int64_t acked = watch->subscriber ? watch->subscriber->acked : 0;
+  pthread_mutex_unlock(&s->lock);
+  return acked > watch->view->acked_id ? acked : watch->view->acked_id;
+}
+
 static void visit_run(struct mail *mail) {
   struct hub_query_state *st = CONTAINER_OF(mail, struct hub_query_state, mail);
   struct stream *s = st->stream;
@@ -76,7 +84,7 @@ static void visit_run(struct mail *mail) {
   stream_info(s, &info);
   for (const struct stream_watch *watch = seat->first; watch; watch = watch->next) {
     if (watch->view)
-      query_append_watcher(&st->watchers, watch->view, info.last_id);
+      query_append_watcher(&st->watchers, watch->view, acked_of(s, watch), info.last_id);
   }
   visit_next(st);
 }

@@ -26,7 +26,8 @@ int query_events(struct hub_query_state *st, struct cws_error *err);
 void query_member_text(struct buf *b, const char *name, const char *value); /* NULL, "": null */
 void query_member_i64(struct buf *b, const char *name, int64_t value);
 void query_member_time(struct buf *b, const char *name, int64_t ms); /* 0: null */
-void query_append_watcher(struct buf *b, const struct watcher_view *view, int64_t last_id);
+void query_append_watcher(struct buf *b, const struct watcher_view *view, int64_t acked,
+                          int64_t last_id);
 /* What memory knows of the summary, else the store, folded forward. Appends its members, and its
  * subtasks if asked for. *status and *watchers are filled in; the latter with how many watch it. */
 struct query_summary {

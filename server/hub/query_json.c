@@ -29,7 +29,8 @@ void query_member_time(struct buf *b, const char *name, int64_t ms) {
   query_member_text(b, name, ms > 0 ? timestamp_format(ms, text) : NULL);
 }
 
-void query_append_watcher(struct buf *b, const struct watcher_view *view, int64_t last_id) {
+void query_append_watcher(struct buf *b, const struct watcher_view *view, int64_t acked,
+                          int64_t last_id) {
   buf_add_str(b, b->len > 0 ? ",{\"connection_id\":" : "{\"connection_id\":");
   buf_add_json_str(b, view->connection_id, strlen(view->connection_id));
   query_member_text(b, "subscriber", view->subscriber);
@@ -39,8 +40,8 @@ void query_append_watcher(struct buf *b, const struct watcher_view *view, int64_
   query_member_time(b, "connected_at", view->connected_at_ms);
   query_member_time(b, "last_heartbeat", view->last_heartbeat_ms);
   query_member_i64(b, "reconnection_count", view->reconnection_count);
-  query_member_i64(b, "last_ack", view->acked_id);
-  query_member_i64(b, "lag", last_id > view->acked_id ? last_id - view->acked_id : 0);
+  query_member_i64(b, "last_ack", acked);
+  query_member_i64(b, "lag", last_id > acked ? last_id - acked : 0);
   buf_add_char(b, '}');
 }
 
@@ -53,7 +54,8 @@ static void append_parts(const struct summary *s, struct query_summary *what, st
   }
 }
 
-/* False where the stream in memory is not the one that `info` tells of. */
+/* False where the stream in memory is not the one that `info` tells of, or its summary is behind.
+ */
 static bool append_from_memory(struct hub *hub, const struct store_info *info,
                                struct query_summary *what, struct buf *b) {
   struct stream *s = stream_table_find(&hub->table, info->request_id);
@@ -61,13 +63,14 @@ static bool append_from_memory(struct hub *hub, const struct store_info *info,
     return false;
   pthread_mutex_lock(&s->lock);
   bool is_it = s->state == STREAM_LIVE && strcmp(s->epoch, info->epoch) == 0;
-  if (is_it) {
-    what->watchers = s->watchers;
+  bool has_all = is_it && !stream_summary_is_behind(s);
+  if (is_it)
+    what->watchers += s->watchers;
+  if (has_all)
     append_parts(s->summary, what, b);
-  }
   pthread_mutex_unlock(&s->lock);
   stream_unref(s);
-  return is_it;
+  return has_all;
 }
 
 /* So that the next one who asks need not fold the same events again. */

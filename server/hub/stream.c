@@ -114,7 +114,8 @@ void stream_set_epoch(struct stream *s, const char *epoch) {
 
 void stream_begin_empty(struct stream *s) {
   char epoch[CWS_EPOCH_MAX + 1];
-  hub_make_epoch(s->hub, epoch);
+  if (!store_first_epoch(s->hub->store, s->request_id, epoch))
+    hub_make_epoch(s->hub, epoch);
   stream_set_epoch(s, epoch);
   s->owner[0] = '\0';
   s->first_id = 1;

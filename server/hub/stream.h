@@ -95,5 +95,12 @@ void stream_commit(struct stream *s, struct store_append *append, int64_t wall_m
 /* True: it leaves the table, erased. */
 bool stream_remove(struct stream *s, const char *epoch, enum store_remove_reason reason);
 void stream_trim(struct stream *s, int64_t last_gone, int64_t count, int64_t bytes);
+/* A subscriber acknowledged on another hub. */
+void stream_take_position(struct stream *s, const char *epoch, const char *subscriber,
+                          int64_t message_id);
+
+/* Under the lock: an event could not be folded when it came, as memory was out. From then on none
+ * is, until upkeep has caught up from the store. */
+bool stream_summary_is_behind(const struct stream *s);
 
 #endif

@@ -61,6 +61,17 @@ static void count_event(struct stream *s, const struct store_event *event) {
   s->bytes += (int64_t)event->data_len;
 }
 
+bool stream_summary_is_behind(const struct stream *s) {
+  return s->state == STREAM_LIVE && summary_message_id(s->summary) < s->last_id;
+}
+
+/* Under the lock. */
+static void fold_event(struct stream *s, const struct store_event *event) {
+  bool is_next = event->message_id <= summary_message_id(s->summary) + 1;
+  if (is_next && event->facts)
+    summary_fold(s->summary, event->facts, event->message_id);
+}
+
 static void apply_event(struct stream *s, struct store_event *event) {
   struct cws_event view = {.type = event->type,
                            .timestamp = event->timestamp,
@@ -73,9 +84,17 @@ static void apply_event(struct stream *s, struct store_event *event) {
   count_event(s, event);
   if (s->state == STREAM_LOADING)
     loading_add(s->loading, event);
-  else if (event->facts)
-    summary_fold(s->summary, event->facts, event->message_id);
+  else
+    fold_event(s, event);
   pthread_mutex_unlock(&s->lock);
+}
+
+/* Another hub's has no facts, and is to have none afterwards. */
+static void apply_foreign(struct stream *s, struct store_event *event) {
+  event->facts = load_facts(event->type, event->data, event->data_len);
+  apply_event(s, event);
+  facts_free(event->facts);
+  event->facts = NULL;
 }
 
 bool stream_choose_epoch(struct stream *s, char out[CWS_EPOCH_MAX + 1]) {
@@ -99,9 +118,11 @@ void stream_commit(struct stream *s, struct store_append *append, int64_t wall_m
   pthread_mutex_unlock(&s->lock);
   if (!takes)
     return;
+  void (*apply)(struct stream *, struct store_event *) =
+      append->is_foreign ? apply_foreign : apply_event;
   for (size_t i = 0; i < append->count; i++) {
     if (!append->events[i].duplicate)
-      apply_event(s, &append->events[i]);
+      apply(s, &append->events[i]);
   }
   worker_touch(s);
 }
@@ -139,6 +160,19 @@ void stream_trim(struct stream *s, int64_t last_gone, int64_t count, int64_t byt
     stream_count_tail(s);
     if (s->loading)
       s->loading->is_counted = true;
+  }
+  pthread_mutex_unlock(&s->lock);
+}
+
+/* Also one that nobody here has asked for: whoever asks the store for it now may have been told the
+ * one before. */
+void stream_take_position(struct stream *s, const char *epoch, const char *subscriber,
+                          int64_t message_id) {
+  pthread_mutex_lock(&s->lock);
+  if (s->state == STREAM_LIVE && strcmp(s->epoch, epoch) == 0) {
+    int64_t acked = message_id < s->last_id ? message_id : s->last_id;
+    if (!positions_put(&s->positions, subscriber, acked))
+      s->positions.is_complete = false; /* memory is out: the store has it */
   }
   pthread_mutex_unlock(&s->lock);
 }

@@ -3,8 +3,49 @@
  * nobody uses leave memory, and so do old tails when they take too much of it. It runs on a reader
  * thread, so no loop waits for it.
  */
-#include "server/hub/hub_inside.h"
+#include "server/hub/load.h"
 #include <stdlib.h>
+#include <string.h>
+
+enum { CATCH_UP_TRIES = 10 }; /* of a second: events come meanwhile */
+
+/* ---- summaries that were left behind ---- */
+
+static void install(struct stream *s, const struct store_info *info, struct summary **summary) {
+  pthread_mutex_lock(&s->lock);
+  if (stream_summary_is_behind(s) && strcmp(s->epoch, info->epoch) == 0 &&
+      summary_message_id(*summary) > summary_message_id(s->summary)) {
+    struct summary *behind = s->summary;
+    s->summary = *summary;
+    *summary = behind;
+  }
+  pthread_mutex_unlock(&s->lock);
+}
+
+static void catch_up_once(struct stream *s) {
+  struct store *store = s->hub->store;
+  struct store_info info;
+  struct summary *summary;
+  if (store_info(store, s->request_id, &info, NULL))
+    return;
+  if (load_summary(store, &info, &summary, NULL) == 0) {
+    install(s, &info, &summary);
+    summary_free(summary);
+  }
+  store_info_finish(&info);
+}
+
+static void catch_up(struct stream *s) {
+  bool is_behind = true;
+  for (int i = 0; i < CATCH_UP_TRIES && is_behind; i++) {
+    catch_up_once(s);
+    pthread_mutex_lock(&s->lock);
+    is_behind = stream_summary_is_behind(s);
+    pthread_mutex_unlock(&s->lock);
+  }
+}
+
+/* ---- summaries that changed ---- */
 
 /* Under the lock. False: nothing to save. */
 static bool summary_take(struct stream *s, struct buf *json, char epoch[CWS_EPOCH_MAX + 1],
@@ -27,9 +68,12 @@ static void save_summary(struct stream *s, struct buf *json) {
   buf_reset(json);
   pthread_mutex_lock(&s->lock);
   bool has_changed = summary_take(s, json, epoch, &message_id);
+  bool is_behind = stream_summary_is_behind(s);
   pthread_mutex_unlock(&s->lock);
   if (has_changed)
     store_set_summary(s->hub->store, s->request_id, epoch, message_id, json->data);
+  if (is_behind)
+    catch_up(s);
 }
 
 static void save_all(struct stream **streams, size_t count) {

@@ -40,12 +40,13 @@ static void on_stored(struct store_append *append) {
   (void)append;
 }
 
-static void store_events(int count) {
+static void store_events_of(int count, bool is_foreign) {
   struct store_event events[64];
   struct store_append append = {.request_id = "r",
                                 .owner = "ann",
                                 .events = events,
                                 .count = (size_t)count,
+                                .is_foreign = is_foreign,
                                 .done = on_stored};
   json_t *data = json_loads(DATA, 0, NULL);
   for (int i = 0; i < count; i++)
@@ -53,13 +54,17 @@ static void store_events(int count) {
                                      .timestamp = "2026-01-01T00:00:00Z",
                                      .data = DATA,
                                      .data_len = strlen(DATA),
-                                     .facts = facts_new("log", data)};
+                                     .facts = is_foreign ? NULL : facts_new("log", data)};
   json_decref(data);
   assert_int_equal(store_append(hub_store(f.hub), &append), 0);
   assert_int_equal(store_flush(hub_store(f.hub)), 0);
   assert_int_equal(append.code, 0);
   for (int i = 0; i < count; i++)
     facts_free(events[i].facts);
+}
+
+static void store_events(int count) {
+  store_events_of(count, false);
 }
 
 static void on_removed(struct store_remove *remove) {
@@ -190,6 +195,38 @@ static void a_request_that_begins_while_it_is_loaded_has_all_its_events(void **s
   check_goes_on(o.stream, 5);
 }
 
+static void what_another_hub_publishes_while_it_is_loaded_counts_once(void **state) {
+  (void)state;
+  store_events(5);
+  gate_arm(GATE_READ);
+  open_begin(&f, 0, "r", NULL, &o);
+  gate_wait(GATE_READ);
+  store_events_of(3, true);
+  store_events(1);
+  gate_open(GATE_READ);
+  finish_open();
+  check_against_store(o.stream, 9);
+  check_goes_on(o.stream, 9);
+}
+
+/* As when memory was out for them. */
+static void events_without_facts_while_it_is_loaded_are_read_again(void **state) {
+  (void)state;
+  struct store_event event = {
+      .type = "log", .timestamp = "2026-01-01T00:00:00Z", .data = DATA, .data_len = strlen(DATA)};
+  struct store_append append = {.request_id = "r", .events = &event, .count = 1, .done = on_stored};
+  store_events(5);
+  gate_arm(GATE_READ);
+  open_begin(&f, 0, "r", NULL, &o);
+  gate_wait(GATE_READ);
+  assert_int_equal(store_append(hub_store(f.hub), &append), 0);
+  store_events(2);
+  gate_open(GATE_READ);
+  finish_open();
+  check_against_store(o.stream, 8);
+  check_goes_on(o.stream, 8);
+}
+
 static void trims_while_it_is_loaded_are_followed(void **state) {
   (void)state;
   struct stream_info info;
@@ -288,6 +325,25 @@ static void a_position_read_before_expiry_is_not_taken_over(void **state) {
   assert_int_equal(other.acked, 0);
   assert_ptr_equal(other.stream, o.stream);
   check_against_store(other.stream, 5);
+  stream_unref(other.stream);
+}
+
+static void a_position_that_moves_on_another_hub_while_it_is_read_is_taken_over(void **state) {
+  (void)state;
+  struct opened other;
+  struct stream_info info;
+  const struct store_listener *l = &f.hub->options.store.listener;
+  store_events(5);
+  open_begin(&f, 0, "r", NULL, &o);
+  finish_open();
+  stream_info(o.stream, &info);
+  gate_arm(GATE_POSITION);
+  open_begin(&f, 0, "r", "ann", &other);
+  gate_wait(GATE_POSITION); /* it has none */
+  l->on_position("r", info.epoch, "ann", 4, l->user);
+  gate_open(GATE_POSITION);
+  fixture_pump_until(&f, 0, &other.is_done);
+  assert_int_equal(other.acked, 4);
   stream_unref(other.stream);
 }
 
@@ -396,11 +452,14 @@ int main(void) {
       test(commits_between_info_and_events_count_once),
       test(commits_after_the_events_were_read_count_once),
       test(a_request_that_begins_while_it_is_loaded_has_all_its_events),
+      test(what_another_hub_publishes_while_it_is_loaded_counts_once),
+      test(events_without_facts_while_it_is_loaded_are_read_again),
       test(trims_while_it_is_loaded_are_followed),
       test(a_request_removed_while_it_is_loaded_is_without_events),
       test(a_request_that_began_anew_while_it_is_loaded_has_the_new_events),
       test(a_position_read_before_a_delete_is_not_taken_over),
       test(a_position_read_before_expiry_is_not_taken_over),
+      test(a_position_that_moves_on_another_hub_while_it_is_read_is_taken_over),
       test(a_page_of_what_began_anew_meanwhile_is_not_given),
       test(a_page_says_which_epoch_it_is_of),
       test(all_who_wait_share_one_load),

@@ -6,6 +6,7 @@
 #include "tests/unit/hub/watcher.h"
 
 #include "lib/core/event.h"
+#include "server/hub/hub_inside.h"
 #include "tests/unit/core/failing_memory.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,6 +248,65 @@ static void a_watcher_gets_what_was_committed_without_memory(void **state) {
   stream_unref(published_to);
 }
 
+/* ---- what another hub publishes ---- */
+
+static void on_stored(struct store_append *append) {
+  (void)append;
+}
+
+static int append_armed(size_t n, bool *has_failed) {
+  static const char data[] = "{\"subtaskId\":\"a\",\"cost\":1}";
+  struct store_event events[2];
+  struct store_append append = {
+      .request_id = "r", .events = events, .count = 2, .is_foreign = true, .done = on_stored};
+  for (size_t i = 0; i < append.count; i++)
+    events[i] = (struct store_event){.type = "execution_progress",
+                                     .timestamp = "2026-01-01T00:00:00Z",
+                                     .data = data,
+                                     .data_len = sizeof data - 1};
+  failing_memory_arm(n);
+  assert_int_equal(store_append(hub_store(f.hub), &append), 0);
+  store_flush(hub_store(f.hub)); /* it waits, and may have lacked memory for the rest of its work */
+  *has_failed = failing_memory_disarm();
+  return append.code;
+}
+
+/* Each event costs 1, so the summary has all of them. */
+static void check_cost(void) {
+  if (last_id == 0) /* it has not begun */
+    return;
+  struct asked a = {.query = {.kind = HUB_GET_REQUEST, .request_id = "r"}};
+  ask(&f, &a);
+  json_t *json = asked_json(&a);
+  assert_int_equal((int64_t)json_number_value(json_object_get(json, "cost")), last_id);
+  json_decref(json);
+  asked_finish(&a);
+}
+
+static size_t left_behind;
+
+static bool call_commit_elsewhere(size_t n, int *code) {
+  bool has_failed;
+  *code = append_armed(n, &has_failed);
+  last_id += *code == 0 ? 2 : 0;
+  left_behind += summary_message_id(published_to->summary) < last_id;
+  check_cost();
+  upkeep_now(f.hub);
+  assert_int_equal(summary_message_id(published_to->summary), last_id);
+  check_cost();
+  return has_failed;
+}
+
+static void what_another_hub_publishes_is_in_the_summary_all_the_same(void **state) {
+  (void)state;
+  published_to = open_stream(&f, 0, "r");
+  last_id = left_behind = 0;
+  fail_each(call_commit_elsewhere);
+  fail_each(call_commit_elsewhere);
+  assert_true(left_behind > 0);
+  stream_unref(published_to);
+}
+
 static bool call_attach(size_t n, int *code) {
   struct watcher w = {.position = last_id}; /* nothing to read yet */
   failing_memory_arm(n);
@@ -376,6 +436,7 @@ int main(void) {
       WITH_HUB(opening_a_request_that_is_not_there_likewise),
       WITH_HUB(publishing_without_memory_stores_all_or_nothing),
       WITH_HUB(a_watcher_gets_what_was_committed_without_memory),
+      WITH_HUB(what_another_hub_publishes_is_in_the_summary_all_the_same),
       WITH_HUB(attaching_without_memory_misses_nothing),
       WITH_HUB(a_page_without_memory_says_so),
       WITH_HUB(queries_without_memory_say_so),
