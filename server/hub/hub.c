@@ -94,6 +94,8 @@ static void on_commit(struct store_append *append, void *user) {
 static void on_remove(const char *request_id, const char *epoch, enum store_remove_reason reason,
                       void *user) {
   struct hub *hub = user;
+  if (reason == STORE_DELETED)
+    tell_forget(hub, request_id);
   struct stream *s = stream_table_find(&hub->table, request_id);
   if (!s)
     return;
@@ -122,6 +124,10 @@ static void on_position(const char *request_id, const char *epoch, const char *s
   stream_unref(s);
 }
 
+static void on_told(const void *bytes, size_t len, void *user) {
+  tell_take(user, bytes, len);
+}
+
 static void on_batch_end(void *user) {
   worker_end_batch(user);
 }
@@ -143,6 +149,7 @@ static void take_options(struct hub *hub, const struct hub_options *options) {
                                               .on_remove = on_remove,
                                               .on_trim = on_trim,
                                               .on_position = on_position,
+                                              .on_told = on_told,
                                               .on_batch_end = on_batch_end,
                                               .user = hub};
 }
@@ -165,28 +172,31 @@ static void workers_free(struct hub *hub) {
   free(hub->workers);
 }
 
-static int seeds_new(struct hub *hub, uint64_t *table_seed) {
-  uint64_t seeds[2];
-  if (getrandom(seeds, sizeof seeds, 0) != (ssize_t)sizeof seeds)
-    return CWS_ESYSTEM;
-  hub->epoch_seed = seeds[0];
-  *table_seed = seeds[1];
-  return 0;
+struct seeds {
+  uint64_t epoch, table, self;
+};
+
+static int seeds_new(struct seeds *seeds) {
+  bool is_filled = getrandom(seeds, sizeof *seeds, 0) == (ssize_t)sizeof *seeds;
+  return is_filled ? 0 : CWS_ESYSTEM;
 }
 
 int hub_new(const struct hub_options *options, struct hub **out, struct cws_error *err) {
-  uint64_t table_seed = 0;
-  int code = CWS_ENOMEM;
+  struct seeds seeds;
   struct hub *hub = calloc(1, sizeof *hub);
   if (!hub)
     return err_set(err, CWS_ENOMEM, NULL);
   take_options(hub, options);
-  code = seeds_new(hub, &table_seed);
+  int code = seeds_new(&seeds);
   if (code)
     goto no_table;
-  code = stream_table_init(&hub->table, table_seed);
+  hub->epoch_seed = seeds.epoch;
+  code = stream_table_init(&hub->table, seeds.table);
   if (code)
     goto no_table;
+  code = tell_init(&hub->tell, seeds.self);
+  if (code)
+    goto no_tell;
   code = CWS_ENOMEM;
   if (pthread_mutex_init(&hub->jobs_lock, NULL))
     goto no_lock;
@@ -207,6 +217,8 @@ no_workers:
 no_cond:
   pthread_mutex_destroy(&hub->jobs_lock);
 no_lock:
+  tell_finish(&hub->tell);
+no_tell:
   stream_table_finish(&hub->table);
 no_table:
   free(hub);
@@ -240,12 +252,14 @@ void hub_free(struct hub *hub) {
   hub_silence(hub);
   end_everything(hub);
   upkeep_save_summaries(hub);
+  tell_leave(hub);
   store_close(hub->store);
   answer_rest(hub); /* what the store removed meanwhile */
   stream_table_finish(&hub->table);
   workers_free(hub);
   pthread_cond_destroy(&hub->jobs_done);
   pthread_mutex_destroy(&hub->jobs_lock);
+  tell_finish(&hub->tell);
   free(hub);
 }
 

@@ -8,7 +8,7 @@
  *
  * Where several hubs share the store, each is told what the others commit, by the store, and what
  * subscribers acknowledge there; so a stream's events, owner and positions are the same on all of
- * them. Watchers are each hub's own.
+ * them. Watchers are each hub's own, but are counted on all.
  */
 #ifndef CWS_HUB_HUB_H
 #define CWS_HUB_HUB_H
@@ -50,8 +50,8 @@ void hub_silence(struct hub *hub);
  * NULL is fine. */
 void hub_free(struct hub *hub);
 struct store *hub_store(struct hub *hub);
-/* Once a second on worker 0: saves summaries that changed, lets go of idle streams. Quick: the work
- * is done on a reader thread. */
+/* Once a second on worker 0: saves summaries that changed, lets go of idle streams, tells other
+ * hubs of watchers. Quick: the work is done on a reader thread. */
 void hub_tick(struct hub *hub);
 /* Saves all summaries and waits for the store. Blocks: not on a loop. */
 int hub_flush(struct hub *hub);
@@ -232,7 +232,8 @@ int hub_publish(struct hub *hub, int worker, struct stream *s, struct hub_publis
  *   "reconnection_count","last_ack","lag"}…],"subscribers":[{"subscriber","last_ack","lag"}…], the
  * latter of all who ever acknowledged. Times are RFC 3339 or null; owner is null where there is
  * none. A request that is watched and has no event yet is "pending"; one that is not even watched
- * is CWS_EUNKNOWNREQUEST. HUB_LIST:
+ * is CWS_EUNKNOWNREQUEST. Where hubs share the store, "watcher_count" is of all of them, as they
+ * told within the last seconds, and "watchers" are this hub's. HUB_LIST:
  * {"requests":[{"request_id","status","stage","progress","cost","tokens","owner","count","bytes",
  *   "created_at","updated_at","watcher_count"}…],"next_cursor":"…"|null}, newest first; limit
  * 1–1,000, 0 for 50. Work is bounded: a page may have fewer than `limit` and still a next one.

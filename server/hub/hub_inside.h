@@ -1,10 +1,12 @@
 /*
  * hub_inside: the hub itself and its workers, for the files of this folder. worker.c owns what goes
- * to a worker's loop, stream_table.c the table, upkeep.c what happens once a second.
+ * to a worker's loop, stream_table.c the table, upkeep.c what happens once a second, tell.c what
+ * hubs that share a store tell each other.
  */
 #ifndef CWS_HUB_HUB_INSIDE_H
 #define CWS_HUB_HUB_INSIDE_H
 
+#include "server/hub/peers.h"
 #include "server/hub/stream.h"
 #include "server/hub/stream_table.h"
 
@@ -25,6 +27,12 @@ struct worker {
   struct ws_deflater *deflater; /* made when the first watcher wants one, see worker_deflater */
 };
 
+struct tell {
+  pthread_mutex_t lock;
+  struct peers peers; /* under the lock */
+  unsigned turn;      /* upkeep's: which part of the streams is told anew */
+};
+
 struct hub {
   struct hub_options options;
   struct store *store;
@@ -36,6 +44,7 @@ struct hub {
   uint64_t epoch_seed;
   atomic_int_fast64_t watchers, published, delivered_bytes, tail_bytes;
   atomic_bool is_upkeep_running;
+  struct tell tell;
   /* Jobs on reader threads. */
   pthread_mutex_t jobs_lock;
   pthread_cond_t jobs_done;
@@ -75,6 +84,19 @@ void hub_make_epoch(struct hub *hub, char out[CWS_EPOCH_MAX + 1]);
 /* ---- upkeep.c ---- */
 void upkeep_save_summaries(struct hub *hub);
 void upkeep_now(struct hub *hub); /* what hub_tick has done on a reader thread */
+
+/* ---- tell.c: watchers on other hubs; nothing where the store is not shared ---- */
+int tell_init(struct tell *t, uint64_t self);
+void tell_finish(struct tell *t);
+/* Once a second, of all streams: tells what changed, and some anew. */
+void tell_watchers(struct hub *hub, struct stream **streams, size_t count);
+/* That this hub has none any more. */
+void tell_leave(struct hub *hub);
+/* Another hub told something. Any thread, as are the next two. */
+void tell_take(struct hub *hub, const void *bytes, size_t len);
+/* A request was deleted. */
+void tell_forget(struct hub *hub, const char *request_id);
+int64_t tell_watchers_elsewhere(struct hub *hub, const char *request_id);
 
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 

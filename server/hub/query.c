@@ -64,6 +64,20 @@ static void query_run(struct hub_job *job) {
   query_answer(st, code);
 }
 
+int query_pending(const struct hub_query_state *st, char epoch[CWS_EPOCH_MAX + 1],
+                  int64_t *watchers, struct cws_error *err) {
+  struct stream_info in_memory = {0};
+  if (st->stream)
+    stream_info(st->stream, &in_memory);
+  *watchers = in_memory.watchers + tell_watchers_elsewhere(st->hub, st->request_id);
+  if (*watchers == 0 || in_memory.deleted)
+    return err_set(err, CWS_EUNKNOWNREQUEST, NULL);
+  memcpy(epoch, in_memory.epoch, sizeof in_memory.epoch);
+  if (!st->stream)
+    store_first_epoch(st->hub->store, st->request_id, epoch);
+  return 0;
+}
+
 /* ---- watchers, on their loops ---- */
 
 static void visit_next(struct hub_query_state *st);

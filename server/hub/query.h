@@ -22,6 +22,11 @@ int query_request(struct hub_query_state *st, struct cws_error *err);
 int query_list(struct hub_query_state *st, struct cws_error *err);
 int query_events(struct hub_query_state *st, struct cws_error *err);
 
+/* Of a request that has no events: the epoch that it has until it begins, and how many watch it on
+ * all hubs. CWS_EUNKNOWNREQUEST: nobody does. */
+int query_pending(const struct hub_query_state *st, char epoch[CWS_EPOCH_MAX + 1],
+                  int64_t *watchers, struct cws_error *err);
+
 /* ---- query_json.c: members of an object, each with a comma before it ---- */
 void query_member_text(struct buf *b, const char *name, const char *value); /* NULL, "": null */
 void query_member_i64(struct buf *b, const char *name, int64_t value);
@@ -29,11 +34,12 @@ void query_member_time(struct buf *b, const char *name, int64_t ms); /* 0: null 
 void query_append_watcher(struct buf *b, const struct watcher_view *view, int64_t acked,
                           int64_t last_id);
 /* What memory knows of the summary, else the store, folded forward. Appends its members, and its
- * subtasks if asked for. *status and *watchers are filled in; the latter with how many watch it. */
+ * subtasks if asked for. *status and *watchers are filled in; the latter with how many watch it, on
+ * all hubs. */
 struct query_summary {
   bool with_subtasks;
   enum summary_status status;
-  int watchers;
+  int64_t watchers;
 };
 int query_append_summary(struct hub *hub, const struct store_info *info, struct query_summary *what,
                          struct buf *b, struct cws_error *err);

@@ -82,19 +82,16 @@ static int next_page(struct events *e, struct cws_error *err) {
 static int ask_epoch(struct hub_query_state *st, char epoch[CWS_EPOCH_MAX + 1],
                      struct cws_error *err) {
   struct store_info info = {0};
-  struct stream_info in_memory = {0};
   struct cws_error reason = {0};
+  int64_t watchers;
   int code = store_info(st->hub->store, st->request_id, &info, &reason);
   memcpy(epoch, info.epoch, sizeof info.epoch);
   store_info_finish(&info);
   if (code != CWS_EUNKNOWNREQUEST)
     return code ? err_set(err, code, "%s", reason.message) : 0;
-  if (st->stream)
-    stream_info(st->stream, &in_memory);
-  if (in_memory.watchers == 0 || in_memory.deleted)
-    return err_set(err, CWS_EUNKNOWNREQUEST, NULL);
+  code = query_pending(st, epoch, &watchers, err);
   epoch[0] = '\0';
-  return 0;
+  return code;
 }
 
 static int read_all(struct events *e, struct cws_error *err) {

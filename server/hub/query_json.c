@@ -85,7 +85,7 @@ static void keep(struct hub *hub, const struct store_info *info, const struct su
 
 int query_append_summary(struct hub *hub, const struct store_info *info, struct query_summary *what,
                          struct buf *b, struct cws_error *err) {
-  what->watchers = 0;
+  what->watchers = tell_watchers_elsewhere(hub, info->request_id);
   if (append_from_memory(hub, info, what, b))
     return 0;
   struct summary *s;

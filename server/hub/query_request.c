@@ -75,22 +75,20 @@ static int append_stored(struct hub_query_state *st, const struct store_info *in
 
 /* A request that somebody watches and that has no event yet. */
 static int append_pending(struct hub_query_state *st, struct buf *b, struct cws_error *err) {
-  struct stream_info in_memory = {0};
-  if (st->stream)
-    stream_info(st->stream, &in_memory);
-  if (in_memory.watchers == 0 || in_memory.deleted)
-    return err_set(err, CWS_EUNKNOWNREQUEST, NULL);
+  struct store_info info = {.first_id = 1};
+  int64_t watchers;
+  int code = query_pending(st, info.epoch, &watchers, err);
+  if (code)
+    return code;
   struct summary *nothing = summary_new();
   if (!nothing)
     return err_set(err, CWS_ENOMEM, NULL);
-  struct store_info info = {.first_id = 1};
-  memcpy(info.epoch, in_memory.epoch, sizeof info.epoch);
   append_head(b, st->request_id);
   summary_append_members(nothing, b);
   buf_add_char(b, ',');
   summary_append_subtasks(nothing, b);
   append_info(b, &info);
-  query_member_i64(b, "watcher_count", in_memory.watchers);
+  query_member_i64(b, "watcher_count", watchers);
   if (st->query->with_watchers) {
     append_watchers(st, b);
     buf_add_str(b, ",\"subscribers\":[]");

@@ -58,7 +58,7 @@ struct stream {
   uint64_t hash;
   char *request_id;
 
-  pthread_mutex_t lock; /* all that follows but the seats */
+  pthread_mutex_t lock; /* all that follows but watchers_told and the seats */
   enum stream_state state;
   char epoch[CWS_EPOCH_MAX + 1];
   uint32_t generation; /* counts changes of `epoch` */
@@ -72,6 +72,8 @@ struct stream {
   int64_t used_ms;           /* the hub's clock, when it was last found in use */
   struct loading *loading;   /* while LOADING */
   size_t tail_bytes_counted; /* what the hub's total has of this tail */
+
+  int watchers_told; /* to other hubs; upkeep's */
 
   struct seat seats[]; /* one a worker */
 };

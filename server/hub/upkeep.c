@@ -1,7 +1,7 @@
 /*
  * upkeep: owns what happens once a second: summaries that changed go to the store, streams that
- * nobody uses leave memory, and so do old tails when they take too much of it. It runs on a reader
- * thread, so no loop waits for it.
+ * nobody uses leave memory, and so do old tails when they take too much of it; other hubs are told
+ * of watchers. It runs on a reader thread, so no loop waits for it.
  */
 #include "server/hub/load.h"
 #include <stdlib.h>
@@ -179,6 +179,7 @@ void upkeep_now(struct hub *hub) {
   if (!stream_table_snapshot(&hub->table, &streams, &count))
     return;
   save_all(streams, count);
+  tell_watchers(hub, streams, count);
   drop_idle(hub, streams, count);
   bound_tails(hub, streams, count);
   let_go(streams, count);

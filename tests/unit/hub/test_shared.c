@@ -1,4 +1,4 @@
-/* A hub that shares its store: what others publish and acknowledge is known here, too. */
+/* A hub that shares its store: what others publish, acknowledge and watch is known here, too. */
 #include "server/hub/hub_inside.h"
 #include "tests/unit/hub/share.h"
 #include "tests/unit/hub/watcher.h"
@@ -55,6 +55,14 @@ static int64_t get_number(struct fixture *hub, const char *request_id, const cha
   int64_t n = number(json, name);
   json_decref(json);
   return n;
+}
+
+static bool is_known(struct fixture *hub, const char *request_id) {
+  struct asked a = get(hub, request_id);
+  int code = a.query.code;
+  asked_finish(&a);
+  assert_true(code == 0 || code == CWS_EUNKNOWNREQUEST);
+  return code == 0;
 }
 
 /* ---- events ---- */
@@ -252,6 +260,156 @@ static void a_watcher_is_told_an_epoch_that_became_another_and_misses_nothing(vo
   stream_unref(s);
 }
 
+/* ---- watchers ---- */
+
+/* Two on this hub, one on the other; each has told. */
+static struct watcher here[2], there;
+
+static void start(struct watcher *w, struct fixture *hub, int worker, struct stream *s) {
+  *w = (struct watcher){.view = {.connection_id = "c", .subscriber = "ann", .user_id = "ann"}};
+  watcher_start(w, hub, worker, s, "ann");
+  while (w->is_reading)
+    fixture_pump_one(hub, worker);
+}
+
+/* As in so many seconds. */
+static void tell_all(struct fixture *hub) {
+  for (int i = 0; i < PEERS_TOLD_EVERY_S; i++)
+    upkeep_now(hub->hub);
+}
+
+static void watch_on_both(void) {
+  struct stream *s = open_stream(&f, 0, "r"), *t = open_stream(&g, 0, "r");
+  start(&here[0], &f, 0, s);
+  start(&here[1], &f, 1, s);
+  start(&there, &g, 0, t);
+  upkeep_now(f.hub);
+  upkeep_now(g.hub);
+  stream_unref(s);
+  stream_unref(t);
+}
+
+static void unwatch(void) {
+  watcher_stop(&here[0]);
+  watcher_stop(&here[1]);
+  watcher_stop(&there);
+}
+
+static void check_counts(struct fixture *hub, size_t own) {
+  json_t *json = get_json(hub, "r");
+  assert_int_equal(number(json, "watcher_count"), 3);
+  assert_int_equal(json_array_size(json_object_get(json, "watchers")), own);
+  json_decref(json);
+  struct asked a = {.query = {.kind = HUB_LIST}};
+  ask(hub, &a);
+  json = asked_json(&a);
+  json_t *row = json_array_get(json_object_get(json, "requests"), 0);
+  assert_int_equal(number(row, "watcher_count"), 3);
+  json_decref(json);
+  asked_finish(&a);
+}
+
+static void watchers_of_all_hubs_are_counted_on_each(void **state) {
+  (void)state;
+  share_append(&f, "r", NULL, 1);
+  share_append(&g, "r", NULL, 1);
+  watch_on_both();
+  check_counts(&f, 2);
+  check_counts(&g, 1);
+  unwatch();
+}
+
+static void what_only_another_hub_s_watchers_wait_for_is_pending(void **state) {
+  (void)state;
+  struct asked events = {.query = {.kind = HUB_EVENTS, .request_id = "r"}};
+  assert_false(is_known(&g, "r"));
+  watch_on_both();
+  watcher_stop(&there);
+  fixture_evict(&g); /* which takes so long that it has forgotten, too */
+  tell_all(&f);
+  json_t *json = get_json(&g, "r");
+  assert_string_equal(json_string_value(json_object_get(json, "status")), "pending");
+  assert_string_equal(json_string_value(json_object_get(json, "epoch")), here[0].epoch);
+  assert_int_equal(number(json, "watcher_count"), 2);
+  assert_int_equal(json_array_size(json_object_get(json, "watchers")), 0);
+  json_decref(json);
+  ask(&g, &events);
+  assert_int_equal(events.query.code, 0);
+  assert_string_equal(events.query.json.data, "[]");
+  asked_finish(&events);
+  unwatch();
+  upkeep_now(f.hub);
+  assert_false(is_known(&g, "r"));
+}
+
+static void what_was_told_and_lost_is_told_again(void **state) {
+  (void)state;
+  share_lose(true);
+  watch_on_both();
+  share_lose(false);
+  watcher_stop(&there);
+  assert_false(is_known(&g, "r"));
+  tell_all(&f);
+  assert_int_equal(get_number(&g, "r", "watcher_count"), 2);
+  unwatch();
+}
+
+static void a_hub_that_says_nothing_is_forgotten(void **state) {
+  (void)state;
+  watch_on_both();
+  watcher_stop(&there);
+  fixture_advance(&g, PEERS_FORGET_MS - 1);
+  upkeep_now(g.hub);
+  assert_true(is_known(&g, "r"));
+  fixture_advance(&g, 1);
+  assert_false(is_known(&g, "r"));
+  unwatch();
+}
+
+static void a_hub_that_ends_says_that_nobody_watches_there(void **state) {
+  (void)state;
+  watch_on_both();
+  unwatch();
+  assert_int_equal(get_number(&f, "r", "watcher_count"), 1); /* nobody has said otherwise */
+  fixture_close(&g);
+  assert_false(is_known(&f, "r"));
+  open_hub(&g);
+}
+
+static void nobody_waits_for_what_was_deleted(void **state) {
+  (void)state;
+  share_append(&g, "r", NULL, 1);
+  watch_on_both();
+  assert_int_equal(delete_request(&g, "r"), 0);
+  assert_false(is_known(&g, "r"));
+  unwatch();
+}
+
+static void what_no_hub_could_have_told_changes_nothing(void **state) {
+  (void)state;
+  const struct store_listener *l = share_listener(&g);
+  watch_on_both();
+  l->on_told("", 0, l->user);
+  l->on_told("{\"r\":7}", 7, l->user);
+  assert_int_equal(get_number(&g, "r", "watcher_count"), 3);
+  unwatch();
+}
+
+static void a_hub_that_shares_nothing_tells_nothing(void **state) {
+  (void)state;
+  struct fixture alone;
+  struct watcher w = {0};
+  fixture_init(&alone);
+  fixture_open(&alone);
+  struct stream *s = open_stream(&alone, 0, "r");
+  watcher_start(&w, &alone, 0, s, NULL);
+  upkeep_now(alone.hub);
+  watcher_stop(&w);
+  stream_unref(s);
+  fixture_close(&alone);
+  assert_int_equal(share_told(), 0);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void) {
@@ -265,6 +423,14 @@ int main(void) {
       test(a_session_is_shown_with_what_its_subscriber_acknowledged_elsewhere),
       test(a_request_that_has_not_begun_has_the_epoch_of_all_hubs),
       test(a_watcher_is_told_an_epoch_that_became_another_and_misses_nothing),
+      test(watchers_of_all_hubs_are_counted_on_each),
+      test(what_only_another_hub_s_watchers_wait_for_is_pending),
+      test(what_was_told_and_lost_is_told_again),
+      test(a_hub_that_says_nothing_is_forgotten),
+      test(a_hub_that_ends_says_that_nobody_watches_there),
+      test(nobody_waits_for_what_was_deleted),
+      test(what_no_hub_could_have_told_changes_nothing),
+      test(a_hub_that_shares_nothing_tells_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
