@@ -165,7 +165,8 @@ static void follow_on_gap(struct cws_follow *f, const struct hub_message *m) {
     ; /* the hello has said it already */
   else
     f->position = m->to < 0 ? -1 : m->to > f->position ? m->to : f->position;
-  if (f->handlers.on_gap != NULL)
+  bool is_empty = m->to >= 0 && m->to < m->from; /* another epoch, before there was an event */
+  if (f->handlers.on_gap != NULL && !is_empty)
     f->handlers.on_gap(f, m->from, m->to, m->reason != NULL ? m->reason : "unknown", f->user);
 }
 

@@ -72,8 +72,11 @@ static void set_epoch(struct session *s, const struct stream_info *info) {
   s->feed.ackable_id = s->feed.ack_floor = 0;
 }
 
+/* What had not begun had nothing to miss, but the epoch is to be known. */
 static void begin_anew(struct session *s, struct buf *out, const struct stream_info *info) {
-  session_put_gap(s, out, s->feed.view.delivered_id + 1, -1, "epoch", info->epoch);
+  int64_t delivered = s->feed.view.delivered_id;
+  bool had_begun = s->feed.is_settled || s->feed.replay_to > 0;
+  session_put_gap(s, out, delivered + 1, had_begun ? -1 : delivered, "epoch", info->epoch);
   set_epoch(s, info);
   s->feed.view.acked_id = 0;
   start_from(s, out, info, 0);

@@ -148,6 +148,23 @@ test("gaps come in their place, and the position goes over them", async () => {
   fake.close();
 });
 
+test("an epoch that changes before the first event is no gap, and is kept", async () => {
+  const fake = await fakeHub(({ say, socket }, n) => {
+    if (n > 0) return hello(say, 1, "e2");
+    hello(say, 0);
+    say("gap", { from: 1, to: 0, reason: "epoch", epoch: "e2" });
+    say("log", {}, 1);
+    socket.close(1011);
+  });
+  const seen = start(fake);
+  await until(() => fake.requests.length === 2);
+  assert.deepEqual(seen.items, [1]);
+  assert.equal(query(fake.requests[1]).get("epoch"), "e2");
+  assert.equal(query(fake.requests[1]).get("after"), "1");
+  seen.follow.close();
+  fake.close();
+});
+
 test("before the first event any epoch will do, and the last one is kept", async () => {
   const fake = await fakeHub(({ say, socket }, n) => {
     hello(say, n === 2 ? 1 : 0, n === 0 ? "e1" : "e2");

@@ -116,7 +116,8 @@ struct cws_follow_handlers {
   void (*on_state)(struct cws_follow *f, enum cws_follow_state state, const struct cws_error *why,
                    int64_t wait_ms, void *user);
   void (*on_session)(struct cws_follow *f, const struct cws_follow_session *session, void *user);
-  /* Events from..to are gone (to -1: not known); reason "expired" or "epoch". */
+  /* Events from..to are gone (to -1: not known); reason "expired" or "epoch". Not called for an
+   * epoch that changed before the request had an event. */
   void (*on_gap)(struct cws_follow *f, int64_t from, int64_t to, const char *reason, void *user);
   /* The backlog up to last_message_id has been delivered. */
   void (*on_caught_up)(struct cws_follow *f, int64_t last_message_id, void *user);

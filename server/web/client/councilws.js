@@ -234,13 +234,14 @@ export class Follow {
   }
 
   #takeGap(message) {
-    const { reason, epoch, to } = message.data;
+    const { reason, epoch, from, to } = message.data;
     if (reason === "epoch") {
       this.#epoch = epoch;
       this.#received = this.#handled = this.#toAck = this.#sentAck = 0;
     } else if (to > this.#received) {
       this.#received = to;
     }
+    if (Number.isInteger(to) && to < from) return; // another epoch, before there was an event
     this.#enqueue(message); // in its place among the events
   }
 

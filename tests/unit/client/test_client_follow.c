@@ -285,6 +285,35 @@ static void what_is_gone_is_told_and_a_new_epoch_counts_anew(void **state) {
   assert_string_equal(s.gap_reason, "epoch");
 }
 
+static void empty_gap_script(struct fake_conn *c, int index, void *user) {
+  (void)user;
+  fake_upgrade(c);
+  if (index > 0) {
+    assert_int_equal(fake_query(c, "after", -1), 1);
+    assert_true(fake_has(c, "epoch=e2"));
+    fake_hello(c, "e2", 1, 30);
+    fake_event(c, 2);
+    fake_wait_end(c);
+    return;
+  }
+  fake_hello(c, "e1", 0, 30);
+  fake_text(
+      c, "{\"type\":\"gap\",\"timestamp\":\"2026-01-02T03:04:05Z\",\"data\":{\"from\":1,\"to\":0,"
+         "\"reason\":\"epoch\",\"epoch\":\"e2\"}}");
+  fake_event(c, 1);
+  fake_hang_up(c);
+}
+
+static void another_epoch_before_the_first_event_is_no_gap(void **state) {
+  (void)state;
+  struct seen s = {.stop_at = 2};
+  struct cws_follow_options o;
+  cws_follow_options_init(&o);
+  follow_script(empty_gap_script, NULL, &o, &s);
+  assert_each_once(&s, 1, 2);
+  assert_int_equal(s.gaps, 0);
+}
+
 /* ---- acknowledging ---- */
 
 struct acks {
@@ -864,6 +893,7 @@ int main(void) {
       cmocka_unit_test(an_event_of_many_reads_is_joined),
       cmocka_unit_test(the_first_request_says_where_to_start_and_never_the_token),
       cmocka_unit_test(what_is_gone_is_told_and_a_new_epoch_counts_anew),
+      cmocka_unit_test(another_epoch_before_the_first_event_is_no_gap),
       cmocka_unit_test(an_end_sends_the_last_ack_and_closes_with_1000),
       cmocka_unit_test(no_ack_acknowledges_nothing),
       cmocka_unit_test(with_manual_ack_only_what_is_named_is_acknowledged),

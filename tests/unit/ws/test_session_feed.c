@@ -1,4 +1,5 @@
 /* Every event once and in order, whatever the socket, the publishers and the retention do. */
+#include "server/hub/hub_inside.h"
 #include "server/ws/session_internal.h"
 #include "world.h"
 #include <string.h>
@@ -276,6 +277,39 @@ static void a_stream_that_began_anew_is_told_as_a_gap(void **state) {
   peer_free(p);
 }
 
+/* A hub that shares its store is told of a request that begins, in an epoch that is not the one
+ * that its watchers were told. */
+static void another_epoch_before_the_first_event_is_a_gap_of_nothing(void **state) {
+  struct world *w = *state;
+  struct peer *p = peer(w, (struct peer_options){0});
+  const struct store_listener *l = &w->hub->options.store.listener;
+  struct store_event event = {.type = "t",
+                              .timestamp = "2026-01-01T00:00:00Z",
+                              .data = "{}",
+                              .data_len = 2,
+                              .message_id = 1};
+  struct store_append append = {.request_id = "r",
+                                .events = &event,
+                                .count = 1,
+                                .epoch = "another",
+                                .is_new_stream = true,
+                                .stored = 1,
+                                .is_foreign = true};
+  peer_expect_replay(p, 0, 0);
+  l->on_commit(&append, l->user);
+  l->on_batch_end(l->user);
+  world_settle(w);
+  json_t *gap = peer_next(p, "gap");
+  assert_string_equal(peer_str(gap, "reason"), "epoch");
+  assert_string_equal(peer_str(gap, "epoch"), "another");
+  assert_int_equal(peer_int(gap, "from"), 1);
+  assert_int_equal(peer_int(gap, "to"), 0);
+  peer_expect_events(p, 1, 1);
+  peer_next(p, "replay_complete");
+  peer_expect_silence(p);
+  peer_free(p);
+}
+
 static void a_session_is_small(void **state) {
   (void)state;
   print_message("sizeof(struct session) = %zu\n", sizeof(struct session));
@@ -298,6 +332,7 @@ int main(void) {
       cmocka_unit_test(replay_meets_live_without_a_hole_or_a_duplicate),
       cmocka_unit_test(retention_under_a_sessions_feet_is_told_exactly),
       TEST(a_stream_that_began_anew_is_told_as_a_gap),
+      TEST(another_epoch_before_the_first_event_is_a_gap_of_nothing),
       cmocka_unit_test(a_session_is_small),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
