@@ -10,7 +10,7 @@ static int run_backup(const struct options *o) {
   char buf[STORE_PATH_BUF];
   const char *store;
   const char *file = options_arg(o, 0);
-  int code = store_path_choose(o, false, buf, &store);
+  int code = store_path_file(o, buf, &store);
   if (code != 0)
     return code;
   struct cws_error err = {0};
@@ -22,7 +22,7 @@ static int run_backup(const struct options *o) {
   return 0;
 }
 
-static const struct option_spec OPTIONS[] = {STORE_OPTION, {0}};
+static const struct option_spec OPTIONS[] = {STORE_OPTION, NATS_STATE_OPTION, {0}};
 
 const struct command COMMAND_BACKUP = {
     .name = "backup",
@@ -30,7 +30,9 @@ const struct command COMMAND_BACKUP = {
     .summary = "copies the store to a new file, also while a hub runs on it",
     .details = "Run it where the hub runs. FILE is the state of one moment; start a hub on it with "
                "--store sqlite:FILE. Since a copy does not know what came after it, every request "
-               "in it then has a new epoch, and clients that stood further are told of a gap.",
+               "in it then has a new epoch, and clients that stood further are told of a gap. With "
+               "a store nats:// it is this hub's own state that is copied; another hub of the same "
+               "log can be started on FILE with --nats-state.",
     .options = OPTIONS,
     .min_args = 1,
     .max_args = 1,

@@ -14,6 +14,7 @@
 
 #include "cli/command.h"
 #include "cli/exit_code.h"
+#include "cli/nats_options.h"
 #include "cli/notify.h"
 #include "cli/out.h"
 #include "cli/secret.h"
@@ -109,6 +110,7 @@ static enum cws_log_level level_of(const char *name) {
 
 struct serve {
   struct cws_server_options server;
+  struct nats_choice nats;
   char store[STORE_PATH_BUF];
   char secret[SECRET_BYTES + 1];
 };
@@ -159,7 +161,10 @@ static int read_options(struct serve *s, const struct options *o) {
   c->drain_timeout_ms = options_duration(o, "drain-timeout", c->drain_timeout_ms);
   c->log = strcmp(options_string(o, "log-format"), "json") == 0 ? log_json : log_text;
   c->log_level = level_of(options_string(o, "log-level"));
+  c->nats = &s->nats.options;
   int code = store_path_choose(o, true, s->store, &c->store);
+  if (code == 0)
+    code = nats_options_read(o, c->store, true, &s->nats);
   return code != 0 ? code : choose_keys(s, o);
 }
 
@@ -261,7 +266,7 @@ static int failure_of(const struct cws_error *err) {
 static int check_store(const struct options *o) {
   char buf[STORE_PATH_BUF];
   const char *store;
-  int code = store_path_choose(o, false, buf, &store);
+  int code = store_path_file(o, buf, &store);
   if (code != 0)
     return code;
   struct cws_error err = {0};
@@ -320,6 +325,7 @@ const struct command COMMAND_SERVE = {
                "loopback only; when standard error is a terminal, it then prints a link that signs "
                "in to the dashboard.",
     .options = OPTIONS,
+    .has_log = true,
     .max_args = 0,
     .run = run_serve,
 };

@@ -11,6 +11,7 @@ struct command {
   const char *details;                       /* paragraphs for --help, or NULL */
   const struct option_spec *options;         /* its own, or NULL */
   bool is_client;                            /* has OPTIONS_CLIENT, too */
+  bool has_log;                              /* has OPTIONS_NATS, too */
   bool is_of_shell;                          /* a command of the console, and no other */
   int min_args, max_args;                    /* positionals; -1: any number */
   int (*run)(const struct options *options); /* returns the exit code */

@@ -32,6 +32,8 @@ static void comment(const char *text) {
 static const char *title_of(const char *group) {
   if (strcmp(group, "serve") == 0)
     return "the hub";
+  if (strcmp(group, "nats") == 0)
+    return "a hub that shares its log with others: store nats://HOST";
   if (strcmp(group, "hub") == 0)
     return "every command that talks to a hub";
   return strcmp(group, "common") == 0 ? "every command" : NULL;
@@ -62,13 +64,19 @@ void format_config(void) {
   formats_settings(config_setting);
 }
 
+static const char *label_of(const char *group) {
+  if (strcmp(group, "nats") == 0)
+    return "store nats://";
+  return strcmp(group, "hub") == 0 ? "any hub" : group;
+}
+
 static void markdown_setting(const char *group, const struct option_spec *s) {
   char variable[80];
   settings_variable(s->name, variable, sizeof variable);
   out_printf("| `%s%s%s` | %s%s%s | `%s` | %s: ", s->name, s->arg != NULL ? " " : "",
              s->arg != NULL ? s->arg : "", s->fallback != NULL ? "`" : "",
              s->fallback != NULL ? s->fallback : "–", s->fallback != NULL ? "`" : "", variable,
-             strcmp(group, "hub") == 0 ? "any hub" : group);
+             label_of(group));
   formats_escaped(s->help, "|");
   if (s->choices != NULL) {
     out_printf(" (");

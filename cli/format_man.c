@@ -145,6 +145,8 @@ static void command_page(const struct command *c) {
   option_list("Of this command", c->options);
   if (c->is_client)
     option_list("The hub", OPTIONS_CLIENT);
+  if (c->has_log)
+    option_list("A log that hubs share", OPTIONS_NATS);
   option_list("Common", OPTIONS_COMMON);
 }
 

@@ -40,7 +40,7 @@ void format_bash(void) {
     out_printf("  %s)\n    cat <<'END'\n", (*c)->name);
     for (size_t i = 0; i < word_argument_count(*c); i++)
       out_printf("argument %s\n", word_kind_name(word_kind_of_argument(*c, i)));
-    const struct option_spec *tables[4];
+    const struct option_spec *tables[OPTIONS_TABLES];
     for (const struct option_spec *const *t = options_tables(*c, tables); *t != NULL; t++) {
       for (const struct option_spec *s = *t; s->name != NULL; s++)
         bash_option(s);
@@ -99,7 +99,7 @@ static void zsh_option(const struct option_spec *s) {
 
 static void zsh_command(const struct command *c) {
   out_printf("  %s)\n    specs=(\n", c->name);
-  const struct option_spec *tables[4];
+  const struct option_spec *tables[OPTIONS_TABLES];
   for (const struct option_spec *const *t = options_tables(c, tables); *t != NULL; t++) {
     for (const struct option_spec *s = *t; s->name != NULL; s++)
       zsh_option(s);
@@ -182,7 +182,7 @@ static void fish_command(const struct command *c) {
     else
       out_printf(" -a '(__councilws_%s)'\n", word_kind_name(kind));
   }
-  const struct option_spec *tables[4];
+  const struct option_spec *tables[OPTIONS_TABLES];
   for (const struct option_spec *const *t = options_tables(c, tables); *t != NULL; t++) {
     for (const struct option_spec *s = *t; s->name != NULL; s++)
       fish_option(c, s);
@@ -192,7 +192,7 @@ static void fish_command(const struct command *c) {
 static void fish_valued(void) { /* options with a value, to count what is not one */
   out_printf("set -g __councilws_valued");
   for (const struct command *const *c = COMMANDS; *c != NULL; c++) {
-    const struct option_spec *tables[4];
+    const struct option_spec *tables[OPTIONS_TABLES];
     for (const struct option_spec *const *t = options_tables(*c, tables); *t != NULL; t++) {
       for (const struct option_spec *s = *t; s->name != NULL; s++) {
         if (s->kind == OPTION_FLAG)

@@ -41,14 +41,15 @@ static bool was_before(const struct command *const *end, const char *name) {
 }
 
 /* What several commands share is told of once, where it belongs. */
-static bool is_of_clients(const struct option_spec *table, const char *name) {
-  return table != OPTIONS_CLIENT && has_setting(OPTIONS_CLIENT, name);
+static bool is_of_others(const struct option_spec *table, const char *name) {
+  return (table != OPTIONS_CLIENT && has_setting(OPTIONS_CLIENT, name)) ||
+         (table != OPTIONS_NATS && has_setting(OPTIONS_NATS, name));
 }
 
 static void settings_of(const char *group, const struct option_spec *table,
                         const struct command *const *end, formats_setting_fn *fn) {
   for (const struct option_spec *s = table; s != NULL && s->name != NULL; s++) {
-    if (s->is_setting && !is_of_clients(table, s->name) && !was_before(end, s->name))
+    if (s->is_setting && !is_of_others(table, s->name) && !was_before(end, s->name))
       fn(group, s);
   }
 }
@@ -57,6 +58,7 @@ void formats_settings(formats_setting_fn *fn) {
   const struct command *const *c = COMMANDS;
   for (; *c != NULL; c++)
     settings_of((*c)->name, (*c)->options, c, fn);
+  settings_of("nats", OPTIONS_NATS, COMMANDS, fn);
   settings_of("hub", OPTIONS_CLIENT, COMMANDS, fn);
   settings_of("common", OPTIONS_COMMON, c, fn);
 }

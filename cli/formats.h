@@ -23,8 +23,8 @@ void format_fish(void);
 void format_config(void);
 void format_markdown(void); /* the list for docs/configuration.md */
 
-/* Each setting of any command once, in the order of COMMANDS, then the hub's and the common ones.
- * `group` is what it belongs to: a command's name, "hub" or "common". */
+/* Each setting of any command once, in the order of COMMANDS, then the log's, the hub's and the
+ * common ones. `group` is what it belongs to: a command's name, "nats", "hub" or "common". */
 typedef void formats_setting_fn(const char *group, const struct option_spec *s);
 void formats_settings(formats_setting_fn *fn);
 

@@ -84,6 +84,8 @@ void help_command(const struct command *c) {
   help_options("Options", c->options);
   if (c->is_client)
     help_options("The hub", OPTIONS_CLIENT);
+  if (c->has_log)
+    help_options("A log that hubs share, with --store nats://HOST", OPTIONS_NATS);
   help_options("Common", OPTIONS_COMMON);
 }
 

@@ -42,13 +42,41 @@ const struct option_spec OPTIONS_CLIENT[] = {
     {0},
 };
 
+const struct option_spec OPTIONS_NATS[] = {
+    NATS_STATE_OPTION,
+    {"nats-prefix", 0, OPTION_STRING, "NAME", "councilws", NULL, true,
+     "the name of the stream, which its subjects begin with"},
+    {"nats-replicas", 0, OPTION_INT, "N", NULL, NULL, true,
+     "so many servers keep the stream, 1 to 5 [as it is; made with one a server, 3 at most]"},
+    {"nats-storage", 0, OPTION_CHOICE, "KIND", NULL, "file|memory", true,
+     "where they keep it [as it is; made with file]"},
+    {"nats-max-age", 0, OPTION_DURATION, "D", NULL, NULL, true,
+     "how long they keep an entry: longer than any hub is away [as it is; made with 7d]"},
+    {"nats-max-bytes", 0, OPTION_SIZE, "S", NULL, NULL, true,
+     "how much they keep, the oldest goes first [as it is; made without a limit]"},
+    {"nats-user", 0, OPTION_STRING, "NAME", NULL, NULL, true,
+     "sign in under this name, with --nats-password-file"},
+    {"nats-password-file", 0, OPTION_STRING, "FILE", NULL, NULL, true,
+     "the password of --nats-user"},
+    {"nats-credentials", 0, OPTION_STRING, "FILE", NULL, NULL, true,
+     "sign in with the JWT and the seed in FILE"},
+    {"nats-tls-ca", 0, OPTION_STRING, "FILE", NULL, NULL, true,
+     "use TLS; the servers' certificates are signed by one of these (PEM)"},
+    {"nats-tls-cert", 0, OPTION_STRING, "FILE", NULL, NULL, true,
+     "use TLS, and show them this certificate (PEM)"},
+    {"nats-tls-key", 0, OPTION_STRING, "FILE", NULL, NULL, true, "its private key (PEM)"},
+    {0},
+};
+
 const struct option_spec *const *options_tables(const struct command *command,
-                                                const struct option_spec *tables[4]) {
+                                                const struct option_spec *tables[OPTIONS_TABLES]) {
   size_t n = 0;
   if (command->options != NULL)
     tables[n++] = command->options;
   if (command->is_client)
     tables[n++] = OPTIONS_CLIENT;
+  if (command->has_log)
+    tables[n++] = OPTIONS_NATS;
   tables[n++] = OPTIONS_COMMON;
   tables[n] = NULL;
   return tables;
@@ -64,7 +92,7 @@ static size_t count_specs(const struct option_spec *const *tables) {
 }
 
 static struct options *options_new(const struct command *command) {
-  const struct option_spec *tables[4];
+  const struct option_spec *tables[OPTIONS_TABLES];
   options_tables(command, tables);
   struct options *o = calloc(1, sizeof *o);
   if (o == NULL)

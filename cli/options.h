@@ -61,9 +61,19 @@ bool options_is_given(const struct options *o, const char *name); /* by anyone b
 extern const struct option_spec OPTIONS_COMMON[];
 /* Those of every command that talks to a hub. */
 extern const struct option_spec OPTIONS_CLIENT[];
+/* Those of every command that opens a log which hubs share; see nats_options.h. */
+extern const struct option_spec OPTIONS_NATS[];
+
+/* The first of them, in the table of a command that only has to do with a hub's own state. */
+#define NATS_STATE_OPTION                                                                          \
+  {                                                                                                \
+    "nats-state", 0, OPTION_STRING, "FILE", NULL, NULL, true,                                      \
+        "this hub's own state, a file of its own [state.db in the state directory]"                \
+  }
 
 /* The tables of a command, its own first; written to tables, NULL behind them, and returned. */
+#define OPTIONS_TABLES 5
 const struct option_spec *const *options_tables(const struct command *command,
-                                                const struct option_spec *tables[4]);
+                                                const struct option_spec *tables[OPTIONS_TABLES]);
 
 #endif

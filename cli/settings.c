@@ -67,7 +67,8 @@ static bool table_has_setting(const struct option_spec *s, const char *key) {
 }
 
 static bool is_known_setting(const char *key) {
-  if (table_has_setting(OPTIONS_COMMON, key) || table_has_setting(OPTIONS_CLIENT, key))
+  if (table_has_setting(OPTIONS_COMMON, key) || table_has_setting(OPTIONS_CLIENT, key) ||
+      table_has_setting(OPTIONS_NATS, key))
     return true;
   for (const struct command *const *c = COMMANDS; *c != NULL; c++) {
     if (table_has_setting((*c)->options, key))

@@ -104,7 +104,8 @@ static int open_hub(struct cws_server *server, struct cws_error *err) {
   const struct cws_server_options *n = &server->config.numbers;
   const struct hub_options options = {
       .store_uri = server->config.store,
-      .store = {.durability_normal = n->durability_normal,
+      .store = {.nats = server->config.nats.options,
+                .durability_normal = n->durability_normal,
                 .retention_ms = n->retention_ms,
                 .max_request_events = n->max_request_events,
                 .max_request_bytes = n->max_request_bytes},

@@ -172,6 +172,8 @@ int server_config_init(struct server_config *c, const struct cws_server_options 
   if (rc == 0)
     rc = read_addresses(c, options->listen, err);
   if (rc == 0)
+    rc = nats_config_init(&c->nats, options->store, options->nats, err);
+  if (rc == 0)
     rc = store_uri_check(options->store, err);
   if (rc == 0)
     rc = copy_text(options->store, &c->store, err);
@@ -184,6 +186,7 @@ int server_config_init(struct server_config *c, const struct cws_server_options 
 void server_config_finish(struct server_config *c) {
   free(c->addresses);
   free(c->store);
+  nats_config_finish(&c->nats);
   free(c->tls_cert_file);
   free(c->tls_key_file);
   free(c->tls_client_ca_file);

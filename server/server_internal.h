@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "server/api/api.h"
+#include "server/nats_config.h"
 #include "server/net/listener.h"
 #include "server/ws/session.h"
 
@@ -18,6 +19,7 @@ struct server_config {
   struct listener_address *addresses;
   size_t address_count;
   char *store;
+  struct nats_config nats;
   char *tls_cert_file, *tls_key_file, *tls_client_ca_file; /* NULL without TLS */
   struct cws_server_options numbers; /* what is no pointer in it, with its defaults worked out */
 };

@@ -86,10 +86,10 @@ load common
   assert_status 78
   assert_out ""
   assert_err_has "nonsense"
-  run3 councilws serve --listen 127.0.0.1:0 --store nats://localhost
+  run3 councilws serve --listen 127.0.0.1:0 --store redis://localhost
   assert_status 78
   assert_out ""
-  assert_err_has "nats"
+  assert_err_has "redis"
   run3 councilws serve --listen 127.0.0.1:0 --secret-file "$dir/none"
   assert_status 78
   assert_out ""

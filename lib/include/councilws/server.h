@@ -19,6 +19,26 @@ enum cws_log_level { CWS_LOG_ERROR, CWS_LOG_WARN, CWS_LOG_INFO, CWS_LOG_DEBUG };
  */
 typedef void cws_log_fn(enum cws_log_level level, const char *message, void *user);
 
+/* How hubs share a log, for a store "nats://…" (docs/scaling.md). Strings are borrowed until the
+ * call that takes it returns; what is 0 or NULL has the default that is named. Set its size. */
+struct cws_nats_options {
+  size_t size;            /* sizeof(struct cws_nats_options) */
+  const char *state_file; /* of this hub's own state, of no other's; needed */
+  const char *prefix;     /* the stream's name, which its subjects begin with; "councilws" */
+  /* What the stream is made with where it is missing, and what it has to have where it is there; it
+   * is never changed. 0 and NULL: whatever it has. */
+  int replicas;                 /* 1 to 5; made with one a server, 3 at most */
+  const char *storage;          /* "file" or "memory"; made with "file" */
+  int64_t max_age_ms;           /* entries are kept this long; made with 7 days */
+  int64_t max_bytes;            /* of all entries, the oldest go first; made without a limit */
+  const char *user;             /* to sign in with, and */
+  const char *password;         /* which no message shows */
+  const char *credentials_file; /* or with a JWT and a seed instead */
+  const char
+      *tls_ca_file; /* what the servers' certificates are to be signed by; the system's CAs */
+  const char *tls_cert_file, *tls_key_file; /* what is shown to the servers */
+};
+
 /* Strings are borrowed until cws_server_new returns. Start from cws_server_options_init. */
 struct cws_server_options {
   size_t size; /* sizeof(struct cws_server_options) */
@@ -26,7 +46,7 @@ struct cws_server_options {
   /* "127.0.0.1:8765", "[::1]:0", "unix:/run/x.sock", "fd:3"; NULL-terminated. Port 0: a free one.
    */
   const char *const *listen;
-  const char *store; /* "memory:" or "sqlite:PATH" */
+  const char *store; /* "memory:", "sqlite:PATH" or "nats://HOST[:PORT][,HOST[:PORT]…]" */
   bool
       durability_normal; /* answer before fsync: faster, the last moments are lost with the power */
 
@@ -66,6 +86,8 @@ struct cws_server_options {
   enum cws_log_level log_level;
   cws_log_fn *log; /* NULL: silent */
   void *log_user;
+
+  const struct cws_nats_options *nats; /* needed with a store "nats://…", and with no other */
 };
 
 /* Fills in the defaults (the values above come from PROTOCOL and CLI "Options of serve"). */

@@ -217,7 +217,7 @@ static void an_allowed_origin_that_is_none_is_quoted(void **state) {
 
 static void an_unknown_store_is_refused(void **state) {
   (void)state;
-  static const char *const BAD[] = {"nats://127.0.0.1", "sqlite", "memory", "", NULL};
+  static const char *const BAD[] = {"redis://127.0.0.1", "sqlite", "memory", "", NULL};
   for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
     struct cws_server_options o;
     live_hub_options(&o);
