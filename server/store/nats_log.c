@@ -36,7 +36,7 @@ static bool is_up(struct store_log *base, struct cws_error *why) {
       log->follow_trouble.code != 0 ? &log->follow_trouble : &log->publish_trouble;
   bool is_fine = trouble->code == 0;
   if (!is_fine)
-    err_set(why, CWS_ESTORE, "%s", trouble->message);
+    err_set(why, trouble->code == CWS_ECORRUPT ? CWS_ECORRUPT : CWS_ESTORE, "%s", trouble->message);
   pthread_mutex_unlock(&log->mutex);
   return is_fine;
 }

@@ -92,6 +92,15 @@ void store_flight_start_expiries(struct store *s, char ids[][CWS_REQUEST_ID_MAX 
   attempt(s);
 }
 
+void store_flight_start_probe(struct store *s) {
+  struct store_shared *r = s->shared;
+  r->probe_ms = store_mono_ms() + SHARED_PROBE_MS;
+  begin_entry(s);
+  store_entry_end(&r->flight.bytes);
+  r->flight.is_given_up = true;
+  attempt(s);
+}
+
 /* ---- its end ---- */
 
 static void end_round(struct store_shared *r, struct store *s, int code) {
@@ -144,13 +153,13 @@ static void give_up(struct store *s) {
   struct store_shared *r = s->shared;
   struct store_flight *f = &r->flight;
   struct cws_error why = r->broken.code != 0 ? r->broken : f->why;
-  if (why.code == 0)
+  if (why.code == 0 && r->log->ops->is_up(r->log, &why))
     err_set(&why, CWS_EUNKNOWNOUTCOME, "the log does not answer");
   if (f->may_stand)
     why.code = CWS_EUNKNOWNOUTCOME;
   if (why.code != CWS_ETOOLARGE) { /* before anyone is told, who may ask */
     r->outage = why;
-    store_health_failed(s, &why);
+    store_shared_is_ill(s, &why);
   }
   if (!f->is_given_up)
     fail_callers(s, &why);
@@ -165,6 +174,16 @@ static void give_up(struct store *s) {
 
 /* ---- on its way ---- */
 
+/* Nothing of this log is for another one. */
+static int check_log(const struct store_shared *r, struct cws_error *why) {
+  bool is_wrong = !r->log->ops->is_up(r->log, why) && why->code == CWS_ECORRUPT;
+  if (!is_wrong)
+    *why = (struct cws_error){0};
+  else
+    why->code = CWS_ESTORE;
+  return why->code;
+}
+
 static void attempt(struct store *s) {
   struct store_shared *r = s->shared;
   struct store_flight *f = &r->flight;
@@ -172,6 +191,8 @@ static void attempt(struct store *s) {
   int code = f->bytes.failed ? CWS_ENOMEM : 0;
   f->ticket = ++r->next_ticket;
   f->retry_ms = store_mono_ms() + STORE_LOG_OUTCOME_MS + SHARED_PROBE_MS;
+  if (code == 0)
+    code = check_log(r, &why);
   if (code == 0)
     code = r->log->ops->publish(r->log, f->ticket, f->bytes.data, f->bytes.len, &why);
   if (code == 0)

@@ -147,6 +147,8 @@ int store_health_init(struct store_health *h);
 void store_health_finish(struct store_health *h);
 /* A transaction failed. Running out of memory says nothing about the disk. */
 void store_health_failed(struct store *s, const struct cws_error *why);
+/* It cannot be written yet, and nothing is wrong. */
+void store_health_waits(struct store *s, const struct cws_error *why);
 /* It can be written again. */
 void store_health_mended(struct store *s);
 /* Whether to go on; asks the engine again when it is time to. Fills err if not. */

@@ -16,18 +16,28 @@ void store_health_finish(struct store_health *h) {
   pthread_mutex_destroy(&h->lock);
 }
 
+/* True: it was writable until now. */
+static bool note(struct store_health *h, const struct cws_error *why) {
+  pthread_mutex_lock(&h->lock);
+  h->why = *why;
+  pthread_mutex_unlock(&h->lock);
+  return atomic_exchange(&h->is_writable, false);
+}
+
 void store_health_failed(struct store *s, const struct cws_error *why) {
   struct store_health *h = &s->health;
   if (why->code == CWS_ENOMEM || why->code == CWS_ECORRUPT)
     return;
-  pthread_mutex_lock(&h->lock);
-  h->why = *why;
-  pthread_mutex_unlock(&h->lock);
   h->next_probe_ms = store_mono_ms() + STORE_PROBE_MS;
-  if (atomic_exchange(&h->is_writable, false)) {
+  if (note(h, why)) {
     s->sweeper.expiring = s->sweeper.collecting = true; /* may make room */
     log_error(s->options.log, "store: not writable: %s", why->message);
   }
+}
+
+void store_health_waits(struct store *s, const struct cws_error *why) {
+  if (note(&s->health, why))
+    log_info(s->options.log, "store: %s", why->message);
 }
 
 void store_health_mended(struct store *s) {

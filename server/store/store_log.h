@@ -88,7 +88,9 @@ struct store_log_ops {
   /* What others told, as entries with seq 0; not what this one did. */
   struct store_log_entry *(*take_told)(struct store_log *log);
 
-  /* False, and why, while entries cannot be written, as far as is known. */
+  /* False, and why, while entries cannot be written, as far as is known. CWS_ECORRUPT: what is
+   * there is no longer the log that was opened, or lacks entries that are to come: nothing may be
+   * written to it. */
   bool (*is_up)(struct store_log *log, struct cws_error *why);
 };
 

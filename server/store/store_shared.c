@@ -42,8 +42,7 @@ static int check_new(struct store *s, struct cws_error *err) {
     return code;
   if (!is_empty)
     return err_set(err, CWS_ECONFIG,
-                   "'%s' is the store of a single hub, not a state of this log: give another file, "
-                   "or bring it to the log with councilws migrate",
+                   "'%s' is the store of a single hub, not a state of this log: give another file",
                    s->path);
   if (log->last_seq > 0 && log->first_seq > 1)
     return err_set(err, CWS_ESTORE,
@@ -208,23 +207,32 @@ static void apply_what_came(struct store *s) {
 
 /* ---- health ---- */
 
-/* Why nothing can be put in; code 0: it can. What a transaction failed with, store_health has. */
-static struct cws_error ailment(const struct store_shared *r) {
-  struct cws_error why = r->broken.code != 0 ? r->broken : r->outage;
-  if (why.code == 0 && r->applied < r->state.last_seq)
-    err_set(&why, CWS_ESTORE, "catching up with the log: entry %llu of %llu",
-            (unsigned long long)r->applied, (unsigned long long)r->state.last_seq);
-  return why;
+void store_shared_is_ill(struct store *s, const struct cws_error *why) {
+  struct cws_error told = *why;
+  told.code = CWS_ESTORE;
+  store_health_failed(s, &told);
 }
 
+static void is_behind(struct store *s) {
+  const struct store_shared *r = s->shared;
+  struct cws_error why = {0};
+  err_set(&why, CWS_ESTORE, "catching up with the log: entry %llu of %llu",
+          (unsigned long long)r->applied, (unsigned long long)r->state.last_seq);
+  store_health_waits(s, &why);
+}
+
+/* What a transaction failed with, store_health has. */
 static void update_health(struct store *s) {
   struct store_shared *r = s->shared;
-  struct cws_error why = ailment(r);
-  r->is_well = why.code == 0 && r->apply_retry_ms == 0;
+  struct cws_error why = r->broken.code != 0 ? r->broken : r->outage;
+  bool has_all = r->applied >= r->state.last_seq;
+  r->is_well = why.code == 0 && has_all && r->apply_retry_ms == 0;
   if (r->is_well)
     store_health_mended(s);
   else if (why.code != 0)
-    store_health_failed(s, &why);
+    store_shared_is_ill(s, &why);
+  else if (!has_all)
+    is_behind(s);
 }
 
 /* ---- positions and summaries ---- */
@@ -318,7 +326,9 @@ static int64_t sign_of_life_ms(const struct store *s) {
   const struct store_shared *r = s->shared;
   if (r->broken.code != 0 || r->apply_retry_ms != 0 || r->applied < r->state.last_seq)
     return INT64_MAX;
-  return r->alive_ms + (r->outage.code != 0 ? SHARED_PROBE_MS : SHARED_HEARTBEAT_MS);
+  if (r->outage.code != 0)
+    return r->probe_ms;
+  return r->alive_ms + (r->log->ops->is_up(r->log, NULL) ? SHARED_HEARTBEAT_MS : SHARED_PROBE_MS);
 }
 
 /* ---- retention ---- */
@@ -409,7 +419,7 @@ static void start(struct store *s, struct store_batch *batch) {
   else if (!is_none(batch))
     refuse(s, batch);
   else if (is_due)
-    store_flight_start(s, NULL);
+    store_flight_start_probe(s);
 }
 
 /* While an entry is out, the next batch forms. While none gets through, none is taken. */

@@ -85,6 +85,8 @@ struct store_flight {
 /* Sends a batch (which it takes), what is due of positions, or nothing but a sign of life. */
 void store_flight_start(struct store *s, const struct store_batch *batch);
 void store_flight_start_expiries(struct store *s, char ids[][CWS_REQUEST_ID_MAX + 1], size_t count);
+/* During an outage: an entry that nobody waits for, sent until it comes back. */
+void store_flight_start_probe(struct store *s);
 /* Outcomes that have come, and what is due: another attempt, giving up. */
 void store_flight_look(struct store *s);
 /* It came back and was applied, and its callers were told. */
@@ -107,6 +109,10 @@ int store_shared_forget_removals(struct store *s, struct cws_error *err);
 
 /* ---- store_shared.c: its life, and the writer's loop ---- */
 
+/* Nothing can be put in. Other than for one transaction that fails, that holds whatever the reason.
+ */
+void store_shared_is_ill(struct store *s, const struct cws_error *why);
+
 struct store_shared {
   struct store_log *log;
   struct store_log_state state; /* as it was found */
@@ -124,6 +130,7 @@ struct store_shared {
   int64_t apply_retry_ms;       /* 0: the last one went well */
   bool is_well;                 /* what is put in can go to the log */
   int64_t alive_ms;             /* when an entry of this hub last came back */
+  int64_t probe_ms;             /* when the next probe may begin */
 
   const struct store_pending_entry *positions; /* of the round under way, still to be sent */
   bool has_round;

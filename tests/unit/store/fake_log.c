@@ -37,7 +37,7 @@ struct fake_log {
   uint64_t first_seq, last_seq;
   size_t max_entry_bytes;
   enum fake_log_mood mood;
-  int attempts;
+  int attempts, trouble;
   bool is_held;
   struct bytes late[LATE_MAX];
   int late_count;
@@ -114,6 +114,20 @@ void fake_log_set_mood(struct fake_log *log, enum fake_log_mood mood) {
   log->attempts = 0;
   wake_all(log);
   pthread_mutex_unlock(&log->lock);
+}
+
+void fake_log_set_trouble(struct fake_log *log, int code) {
+  pthread_mutex_lock(&log->lock);
+  log->trouble = code;
+  wake_all(log);
+  pthread_mutex_unlock(&log->lock);
+}
+
+int fake_log_attempts(struct fake_log *log) {
+  pthread_mutex_lock(&log->lock);
+  int attempts = log->attempts;
+  pthread_mutex_unlock(&log->lock);
+  return attempts;
 }
 
 void fake_log_wait_attempts(struct fake_log *log, int attempts) {
@@ -324,8 +338,11 @@ static struct store_log_entry *fake_take_told(struct store_log *base) {
 }
 
 static bool fake_is_up(struct store_log *base, struct cws_error *why) {
-  (void)base, (void)why;
-  return true;
+  struct fake_log *log = reader_of(base)->log;
+  pthread_mutex_lock(&log->lock);
+  int code = log->trouble;
+  pthread_mutex_unlock(&log->lock);
+  return code == 0 || (err_set(why, code, "the log is in trouble"), false);
 }
 
 const struct store_log_ops fake_log_ops = {

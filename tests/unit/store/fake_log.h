@@ -25,6 +25,9 @@ enum fake_log_mood {
   FAKE_LOG_IS_SILENT /* not stored, says nothing */
 };
 void fake_log_set_mood(struct fake_log *log, enum fake_log_mood mood);
+/* It says that it is not up, for that reason; 0: that it is. It takes entries all the same. */
+void fake_log_set_trouble(struct fake_log *log, int code);
+int fake_log_attempts(struct fake_log *log); /* since the last change of mood */
 /* Blocks until this many publishes have come since the last change of mood. */
 void fake_log_wait_attempts(struct fake_log *log, int attempts);
 /* Entries are held back from the stores until let go; what is published is stored nevertheless. */

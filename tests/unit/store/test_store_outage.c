@@ -1,7 +1,9 @@
 /* What callers are told, and what is stored, while the log does not take entries as it should. */
-#include "server/store/store_ops.h"
+#include "server/store/store_shared.h"
 #include "tests/unit/store/fake_log.h"
 #include "tests/unit/store/support.h"
+
+#include <poll.h>
 
 #define PATIENCE_MS 300
 
@@ -35,6 +37,7 @@ static void until_writable(struct world *w) {
   struct timespec deadline, now;
   clock_gettime(CLOCK_MONOTONIC, &deadline);
   do {
+    poll(NULL, 0, 10);
     store_flush(w->s); /* a turn of the writer */
     clock_gettime(CLOCK_MONOTONIC, &now);
     assert_true(now.tv_sec - deadline.tv_sec < 60);
@@ -184,6 +187,75 @@ static void test_closing_in_an_outage_ends(void **state) {
   expect_count(w, 2);
 }
 
+static int64_t mono_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The writer is not at rest meanwhile: it tries whether the log takes entries again. */
+static void test_during_an_outage_nobody_waits_for_its_end(void **state) {
+  struct world *w = *state;
+  struct store_event event;
+  struct put put;
+  const int64_t patience_ms = 1500;
+  w->options.nats.patience_ms = patience_ms;
+  opened(state);
+  put_one(w, "r", "1");
+  fake_log_set_mood(w->log, FAKE_LOG_REFUSES);
+  assert_int_equal(put_code(w, &put, &event, "a"), CWS_ESTORE);
+  for (int i = 0; i < 3; i++) {
+    fake_log_set_mood(w->log, FAKE_LOG_REFUSES);
+    fake_log_wait_attempts(w->log, 1);
+    int64_t begun_ms = mono_ms();
+    assert_int_equal(put_code(w, &put, &event, "b"), CWS_ESTORE);
+    assert_in_range(mono_ms() - begun_ms, 0, patience_ms / 3);
+  }
+  fake_log_set_mood(w->log, FAKE_LOG_WELL);
+  until_writable(w);
+  expect_count(w, 2);
+}
+
+/* Waits for less than it takes until a sign of life is due in good times. */
+static void until_unwritable(struct world *w, struct cws_error *why) {
+  int64_t end_ms = mono_ms() + SHARED_HEARTBEAT_MS / 2;
+  while (store_is_writable(w->s, why)) {
+    assert_true(mono_ms() < end_ms);
+    poll(NULL, 0, 10);
+  }
+}
+
+static void test_a_log_that_is_not_up_is_noticed_though_nobody_publishes(void **state) {
+  struct world *w = opened_without_patience(state);
+  struct cws_error why = {0};
+  put_one(w, "r", "1");
+  fake_log_set_mood(w->log, FAKE_LOG_IS_SILENT);
+  fake_log_set_trouble(w->log, CWS_ESTORE);
+  until_unwritable(w, &why);
+  assert_non_null(strstr(why.message, "in trouble"));
+  fake_log_set_mood(w->log, FAKE_LOG_WELL);
+  fake_log_set_trouble(w->log, 0);
+  until_writable(w);
+  expect_count(w, 2);
+}
+
+static void test_nothing_is_written_to_what_is_no_longer_the_log(void **state) {
+  struct world *w = opened_without_patience(state);
+  struct store_event event;
+  struct put put;
+  struct cws_error why = {0};
+  put_one(w, "r", "1");
+  fake_log_set_mood(w->log, FAKE_LOG_WELL); /* counts from here */
+  fake_log_set_trouble(w->log, CWS_ECORRUPT);
+  assert_int_equal(put_code(w, &put, &event, "a"), CWS_ESTORE);
+  assert_int_equal(fake_log_attempts(w->log), 0);
+  assert_false(store_is_writable(w->s, &why));
+  assert_non_null(strstr(why.message, "in trouble"));
+  fake_log_set_trouble(w->log, 0);
+  until_writable(w);
+  expect_count(w, 2);
+}
+
 /* ---- size ---- */
 
 static void test_an_append_that_is_too_large_is_refused_and_others_are_not(void **state) {
@@ -296,6 +368,9 @@ int main(void) {
       OUTAGE_TEST(test_a_log_that_says_nothing_leaves_it_unknown),
       OUTAGE_TEST(test_positions_of_an_outage_are_kept),
       OUTAGE_TEST(test_closing_in_an_outage_ends),
+      OUTAGE_TEST(test_during_an_outage_nobody_waits_for_its_end),
+      OUTAGE_TEST(test_a_log_that_is_not_up_is_noticed_though_nobody_publishes),
+      OUTAGE_TEST(test_nothing_is_written_to_what_is_no_longer_the_log),
       OUTAGE_TEST(test_an_append_that_is_too_large_is_refused_and_others_are_not),
       OUTAGE_TEST(test_a_batch_that_is_too_much_for_one_entry_goes_as_several),
       OUTAGE_TEST(test_what_cannot_be_applied_here_is_tried_again_and_counts_once),
