@@ -229,10 +229,10 @@ static void test_a_log_that_is_not_up_is_noticed_though_nobody_publishes(void **
   struct world *w = opened_without_patience(state);
   struct cws_error why = {0};
   put_one(w, "r", "1");
-  fake_log_set_mood(w->log, FAKE_LOG_IS_SILENT);
+  fake_log_set_mood(w->log, FAKE_LOG_REFUSES);
   fake_log_set_trouble(w->log, CWS_ESTORE);
   until_unwritable(w, &why);
-  assert_non_null(strstr(why.message, "in trouble"));
+  assert_non_null(strstr(why.message, "on demand"));
   fake_log_set_mood(w->log, FAKE_LOG_WELL);
   fake_log_set_trouble(w->log, 0);
   until_writable(w);

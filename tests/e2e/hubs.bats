@@ -1,0 +1,141 @@
+#!/usr/bin/env bats
+# Two hubs that share a log in NATS JetStream: one story, since a loss of the log is noticed after 15 s.
+
+load ../cli/common
+
+teardown() {
+  [ -z "${nats-}" ] || kill -9 "$nats" 2>/dev/null || true
+  local name
+  for name in one two; do
+    [ ! -f "$dir/$name.pid" ] || kill -9 "$(cat "$dir/$name.pid")" 2>/dev/null || true
+  done
+  common_teardown
+}
+
+# On a port that it keeps: $nats_port, or a free one.
+start_nats() {
+  rm -f "$dir/nats/"*.ports
+  mkdir -p "$dir/nats"
+  /usr/sbin/nats-server -js -a 127.0.0.1 -p "${nats_port:--1}" -sd "$dir/jetstream" --ports_file_dir "$dir/nats" \
+    >>"$dir/nats.log" 2>&1 3>&- &
+  nats=$!
+  timeout 20 bash -c 'until [ -s "$1/nats-server_$2.ports" ]; do sleep 0.05; done' _ "$dir/nats" "$nats" ||
+    fail "nats-server: $(cat "$dir/nats.log")"
+  nats_port=$(jq -r '.nats[0]' "$dir/nats/nats-server_$nats.ports" | sed 's/.*://')
+}
+
+# start_one NAME [PORT]: a hub of the log with a state of its own; its URL is in $dir/NAME.url.
+start_one() {
+  rm -f "$dir/$1.fifo"
+  mkfifo "$dir/$1.fifo"
+  "$COUNCILWS" serve --listen "127.0.0.1:${2:-0}" --store "nats://127.0.0.1:$nats_port" --nats-state "$dir/$1.db" \
+    >"$dir/$1.fifo" 2>>"$dir/hub.log" 3>&- &
+  echo $! >"$dir/$1.pid"
+  read -r -t 20 url <"$dir/$1.fifo" || fail "hub $1 did not start"
+  echo "$url" >"$dir/$1.url"
+}
+
+at() {
+  cat "$dir/$1.url"
+}
+
+# until_is WHAT EXPECTED COMMAND …: until the command says so; at most 40 s.
+until_is() {
+  local expected=$1 seen= end=$((SECONDS + 40))
+  shift
+  until seen=$("$@") && [ "$seen" = "$expected" ]; do
+    [ "$SECONDS" -lt "$end" ] || fail "not '$expected' but '$seen': $*"
+    read -r -t 0.1 <>"$dir/never" || true
+  done
+}
+
+readiness() {
+  curl -s -o "$dir/readiness" -w '%{http_code}' "$(at "$1")/healthz/ready"
+}
+
+watcher_count() {
+  councilws status run -o json --url "$(at "$1")" | jq .watcher_count
+}
+
+# post HUB N: one event by HTTP; the status in $code, head and body in files.
+post() {
+  code=$(curl -s -D "$dir/head" -o "$dir/body" -w '%{http_code}' --max-time 60 -H "Authorization: Bearer $token" \
+    -H 'Content-Type: application/json' -d "{\"type\":\"log\",\"data\":{\"n\":$2}}" \
+    "$(at "$1")/api/v1/requests/run/events")
+}
+
+# The watcher of that hub has 1 … N, each once and in order.
+has_all() {
+  wait_for "$dir/watch.$1" "\"message_id\":$2,"
+  jq .message_id "$dir/watch.$1" | diff <(seq "$2") - || fail "the watcher of $1 has not each once, in order"
+}
+
+@test "two hubs over one log: either takes publishes and watchers, a hub and the log may go and come back" {
+  mkfifo "$dir/never"
+  start_nats
+  start_one one
+  start_one two
+  token=$(councilws token --sub me --admin)
+  local hub_name
+  for hub_name in one two; do
+    "$COUNCILWS" watch run -o json --subscriber "$hub_name" --url "$(at "$hub_name")" >"$dir/watch.$hub_name" 2>"$dir/talk.$hub_name" 3>&- &
+  done
+  until_is 2 watcher_count one
+  until_is 2 watcher_count two
+
+  run3 councilws publish run log n:=1 --url "$(at one)"
+  assert_run 0 1 ''
+  run3 councilws publish run log n:=2 --url "$(at two)"
+  assert_run 0 2 ''
+  has_all one 2
+  has_all two 2
+
+  # A hub is killed, and what it missed is there when it is back.
+  kill -9 "$(cat "$dir/two.pid")"
+  run3 councilws publish run log n:=3 --url "$(at one)"
+  assert_run 0 3 ''
+  start_one two "$(at two | sed 's/.*://')"
+  has_all one 3
+  has_all two 3
+  until_is 2 watcher_count one
+  post two 4
+  [ "$code" = 201 ] || fail "$code $(cat "$dir/body")"
+  has_all one 4
+  has_all two 4
+
+  # The log goes.
+  kill -9 "$nats"
+  wait "$nats" || true
+  until_is 503 readiness one
+  until_is 503 readiness two
+  [ "$(jq -r .status "$dir/readiness")" = store_unavailable ] || fail "$(cat "$dir/readiness")"
+  for hub_name in one two; do
+    post "$hub_name" 5
+    [ "$code" = 503 ] || fail "$code $(cat "$dir/body")"
+    grep -qi '^retry-after: ' "$dir/head" || fail "no Retry-After: $(cat "$dir/head")"
+    [ "$(jq -r .error.code "$dir/body")" = store_unavailable ] || fail "$(cat "$dir/body")"
+  done
+  run3 councilws replay run -o json --url "$(at two)"
+  assert_status 0
+  assert_err_empty
+  [ "$(wc -l <"$dir/out")" = 4 ] || fail "what is stored cannot be read"
+
+  # And comes back.
+  start_nats
+  until_is 200 readiness one
+  until_is 200 readiness two
+  post two 5
+  [ "$code" = 201 ] || fail "$code $(cat "$dir/body")"
+  [ "$(jq .first_message_id "$dir/body")" = 5 ] || fail "$(cat "$dir/body")"
+  has_all one 5
+  has_all two 5
+  [ ! -s "$dir/talk.one" ] || fail "the watcher of one was disturbed: $(cat "$dir/talk.one")"
+
+  # Both end in good order, and have the same.
+  for hub_name in one two; do
+    kill "$(cat "$dir/$hub_name.pid")"
+    timeout 20 tail --pid="$(cat "$dir/$hub_name.pid")" -f /dev/null || fail "hub $hub_name does not end"
+  done
+  local all='SELECT message_id, committed_ms, type, timestamp, data FROM events ORDER BY 1'
+  [ "$(sqlite3 "$dir/one.db" "$all")" = "$(sqlite3 "$dir/two.db" "$all")" ] || fail "the hubs' states differ"
+}
