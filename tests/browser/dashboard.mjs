@@ -27,7 +27,10 @@ export const texts = (page, selector) => page.evaluate((s) => [...document.query
 // Until what the selector names has the text within it.
 export const untilSays = (page, selector, part) => untilIn(page, `(document.querySelector(${JSON.stringify(selector)})?.innerText ?? "").includes(${JSON.stringify(part)})`);
 
+// Until what has come, or was asked for, is drawn to the last piece.
+export const untilDrawn = (page) => untilIn(page, "document.querySelector('.request-page[aria-busy]') === null");
+
 // The head of a request's page: { Elapsed, Subtasks, Cost, Tokens, Events }.
 export const facts = (page) => page.evaluate(() => Object.fromEntries([...document.querySelectorAll(".facts > div")].map((d) => [d.children[0].innerText, d.children[1].innerText])));
 
-export const untilEvents = (page, shown) => untilIn(page, `[...document.querySelectorAll(".facts dt")].find((t) => t.innerText === "Events")?.nextSibling.innerText === ${JSON.stringify(shown)}`);
+export const untilEvents = (page, shown) => untilIn(page, `document.querySelector(".request-page[aria-busy]") === null && [...document.querySelectorAll(".facts dt")].find((t) => t.innerText === "Events")?.nextSibling.innerText === ${JSON.stringify(shown)}`);

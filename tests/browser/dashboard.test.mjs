@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Browser, Hub, until, untilIn } from "./browser.mjs";
-import { COUNCIL, facts, publish, text, texts, untilEvents, untilSays, visit } from "./dashboard.mjs";
+import { COUNCIL, facts, publish, text, texts, untilDrawn, untilEvents, untilSays, visit } from "./dashboard.mjs";
 
 let browser, hub;
 before(async () => {
@@ -155,6 +155,7 @@ test("the timeline is narrowed to types and to one subtask", async () => {
     await page.getByRole("button", { name: "None" }).click();
     await page.getByLabel("arbitration_decision").check();
     await page.keyboard.press("Escape");
+    await untilDrawn(page);
     assert.deepEqual(await texts(page, ".event .type"), ["arbitration_decision", "arbitration_decision"]);
     assert.equal(await text(page, ".filter summary"), "1 of 11 types");
     await page.click(".tree .row:nth-child(3)"); // risks

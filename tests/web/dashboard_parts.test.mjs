@@ -6,7 +6,8 @@ import { test } from "node:test";
 const load = (name) => import(join(process.env.ROOT, "server/web/dashboard", name));
 const { Tape } = await load("tape.js");
 const { Player } = await load("player.js");
-const { Heights } = await load("virtual.js");
+const { Turns, until } = await load("turns.js");
+const { Heights, VirtualList } = await load("virtual.js");
 const format = await load("format.js");
 
 // ---- the tape ----
@@ -19,20 +20,35 @@ function tapeOf(n) {
   return tape;
 }
 
-test("no step folds more than its budget, and it gets there all the same", () => {
+// Each look at it is a millisecond later.
+function fakeClock() {
+  let ms = 0;
+  return () => ms++;
+}
+
+test("folding ends when its time is over, soon after, and gets there all the same", () => {
   const tape = tapeOf(5000);
-  let steps = 0;
-  for (let before = 0; !tape.seek(5000, 700, 0); before = tape.at, steps++) assert.ok(tape.at - before <= 700);
-  assert.deepEqual([tape.at, tape.model.count, tape.model.cost, steps], [5000, 5000, 5000, 7]);
+  const clock = fakeClock();
+  let steps = 1;
+  for (let before = 0; !tape.seek(5000, 0, until(clock, 4)); before = tape.at, steps++) assert.ok(tape.at - before <= 200, `${tape.at - before} in 4 ms`);
+  assert.deepEqual([tape.at, tape.model.count, tape.model.cost, steps], [5000, 5000, 5000, 25]);
+});
+
+test("going back far is folding in slices, too", () => {
+  const tape = tapeOf(3999);
+  tape.seek(3999, 0);
+  assert.equal(tape.seek(1999, 0, until(fakeClock(), 4)), false);
+  assert.equal(tape.at, 200);
+  assert.equal(tape.seek(1999, 0), true);
 });
 
 test("going back is as if the rest had never come, from marks or from the beginning", () => {
   const tape = tapeOf(9000);
-  tape.seek(9000, 1e9, 0);
+  tape.seek(9000, 0);
   for (const place of [8999, 6001, 6000, 5999, 4000, 1, 0, 9000]) {
-    tape.seek(place, 1e9, 0);
+    tape.seek(place, 0);
     const fresh = tapeOf(place);
-    fresh.seek(place, 1e9, 0);
+    fresh.seek(place, 0);
     assert.deepEqual([tape.at, tape.model.count, tape.model.cost, tape.shown.length], [place, place, fresh.model.cost, place]);
     assert.deepEqual([...tape.model.tasks], [...fresh.model.tasks]);
   }
@@ -40,18 +56,18 @@ test("going back is as if the rest had never come, from marks or from the beginn
 
 test("a step back from the end folds little again", () => {
   const tape = tapeOf(9000);
-  tape.seek(9000, 1e9, 0);
-  assert.equal(tape.seek(8990, 1000, 0), true); // from the mark at 8,000
+  tape.seek(9000, 0);
+  assert.equal(tape.seek(8990, 0, until(fakeClock(), 20)), true); // from the mark at 8,000
 });
 
 test("the filter holds for what is there, what comes and what is gone back over", () => {
   const tape = tapeOf(30);
   tape.filter((entry) => entry.type === "log");
-  tape.seek(25, 1e9, 0);
+  tape.seek(25, 0);
   assert.deepEqual(tape.shown, [9, 19]);
-  tape.seek(30, 1e9, 0);
+  tape.seek(30, 0);
   assert.deepEqual(tape.shown, [9, 19, 29]);
-  tape.seek(15, 1e9, 0);
+  tape.seek(15, 0);
   assert.deepEqual(tape.shown, [9]);
   tape.filter(null);
   assert.equal(tape.shown.length, 15);
@@ -60,14 +76,14 @@ test("the filter holds for what is there, what comes and what is gone back over"
 
 test("a gap has its place; another epoch begins from nothing", () => {
   const tape = tapeOf(3);
-  tape.seek(3, 1e9, 0);
+  tape.seek(3, 0);
   tape.pushGap({ timestamp: event(4).timestamp, data: { from: 4, to: 9, reason: "expired" } });
   tape.push(event(10));
-  tape.seek(5, 1e9, 0);
+  tape.seek(5, 0);
   assert.deepEqual([tape.model.count, tape.entries[3].kind, tape.shown.length], [4, "gap", 5]);
   tape.pushGap({ timestamp: event(11).timestamp, data: { from: 11, to: null, reason: "epoch", epoch: "e" } });
   tape.push(event(1));
-  tape.seek(2, 1e9, 0);
+  tape.seek(2, 0);
   assert.deepEqual([tape.length, tape.model.count, tape.model.cost], [2, 1, 1]);
 });
 
@@ -76,6 +92,29 @@ test("a time that cannot be read is that of the event before", () => {
   tape.push({ ...event(1), timestamp: "2026-01-01T00:00:07.123456789Z" });
   tape.push({ ...event(2), timestamp: "2026-12-31T23:59:60Z" });
   assert.deepEqual([tape.entries[0].ms, tape.entries[1].ms], [1767225607123, 1767225607123]);
+});
+
+// ---- turns ----
+
+test("pieces take turns while there is time, one at least; who waits is not overtaken", () => {
+  const done = [];
+  const turns = new Turns(["a", "b", "c"].map((name) => (what) => done.push(name + what)));
+  const takes = (what, n) => turns.take(() => --n <= 0, what);
+  turns.ask();
+  assert.equal(takes(1, 1), false);
+  turns.ask();
+  assert.equal(takes(2, 2), false);
+  assert.equal(takes(3, 9), true);
+  assert.deepEqual(done, ["a1", "b2", "c2", "a3"]);
+});
+
+test("slow pieces come to an end where nobody asks again, and what one asks for itself is done the next time", () => {
+  let asks = 2;
+  const turns = new Turns([() => asks-- > 0 && turns.ask()]);
+  turns.ask();
+  const always = () => true;
+  assert.deepEqual([1, 2, 3, 4].map(() => turns.take(always)), [false, false, true, true]);
+  assert.equal(asks, -1);
 });
 
 // ---- the player ----
@@ -140,6 +179,62 @@ test("the place of each row, and the row at each place, agree, with and without 
   }
 });
 
+// ---- the rows of a virtual list, in a page of the least that it needs ----
+
+function listOf(px) {
+  const made = { rows: 0, moved: 0, asked: 0, filled: [] };
+  let resized;
+  globalThis.ResizeObserver = class {
+    constructor(callback) {
+      resized = callback;
+    }
+    observe() {}
+  };
+  globalThis.document = { activeElement: null };
+  const style = () => ({ setProperty() {} });
+  const scroller = { style: style(), clientHeight: px, clientWidth: 500, scrollTop: 0, addEventListener() {} };
+  const rows = { style: style(), offsetTop: 0, firstChild: null, contains: () => false, insertBefore: () => made.moved++ };
+  const list = new VirtualList(scroller, rows, {
+    make: () => (made.rows++, { style: style(), remove: () => made.moved++ }),
+    fill: (row, index) => made.filled.push(index),
+    onChange: () => made.asked++,
+    rowHeight: () => 20,
+  });
+  resized();
+  made.asked = 0;
+  return { list, made, scroller };
+}
+
+test("rows are made a few at a time, and it asks for another draw until all of them are there", () => {
+  const { list, made } = listOf(600);
+  let before = 0;
+  let draws = 0;
+  do {
+    before = made.rows;
+    made.asked = 0;
+    list.draw(1000);
+    assert.ok(made.rows - before <= 12, `${made.rows - before} in one draw`);
+    draws++;
+  } while (made.asked > 0);
+  assert.ok(made.rows > 30 && draws > 2, `${made.rows} rows in ${draws} draws`);
+  assert.deepEqual([...list.rowElements.keys()], Array.from({ length: made.rows }, (_, i) => i));
+});
+
+test("rows that all become others stay in the page, and are filled anew; the scrolling comes when it is asked for", () => {
+  const { list, made, scroller } = listOf(600);
+  for (let i = 0; i < 9; i++) list.draw(1000, { sticks: true });
+  list.scroll();
+  assert.equal(scroller.scrollTop, 1000 * 20 - 600);
+  made.moved = made.filled.length = 0;
+  list.draw(2000, { sticks: true });
+  assert.equal(scroller.scrollTop, 1000 * 20 - 600);
+  list.scroll();
+  assert.equal(scroller.scrollTop, 2000 * 20 - 600);
+  assert.equal(made.moved, 0);
+  assert.deepEqual(made.filled, [...list.rowElements.keys()]);
+  assert.equal(made.filled.at(-1), 1999);
+});
+
 // ---- texts ----
 
 test("numbers and times are as the command shows them", () => {
@@ -164,6 +259,13 @@ test("one line of an event has what says most first, and an end", () => {
   assert.equal(line({}), "");
   assert.ok(line({ text: "x".repeat(1e6), list: Array(1e5).fill("y".repeat(50)) }).length < 1000);
   assert.equal(format.eventLine(Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, i]))).length, 8);
+});
+
+test("one line of an event ends where nobody sees it any more", () => {
+  const line = format.eventLine({ subtaskId: "s", message: "m".repeat(100), agent: "a" }, 50);
+  assert.deepEqual(line, [{ name: "", value: "s" }, { name: "", value: "m".repeat(45) + "…" }]);
+  assert.equal(format.eventLine({ subtaskId: "s", message: "m".repeat(100), agent: "a" }, 150).length, 3);
+  assert.equal(format.eventLine("😀".repeat(50), 13)[0].value, "😀".repeat(5) + "…"); // no half of one
 });
 
 test("numbers that JavaScript cannot hold are shown as they were published", async () => {

@@ -25,6 +25,14 @@ export function setAttr(element, name, value) {
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value === true ? "" : String(value));
 }
 
+/** Of its style. What was set before is known, since asking would cost as much as setting. */
+export function setProperty(element, name, value) {
+  const known = (element.setProperties ??= new Map());
+  if (known.get(name) === value) return;
+  known.set(name, value);
+  element.style.setProperty(name, String(value));
+}
+
 export function show(element, isShown) {
   if (element.hidden === isShown) element.hidden = !isShown;
 }

@@ -98,8 +98,22 @@ function bounded(value) {
   });
 }
 
-/** [{ name, value }]: as text, in the order in which they say most; those without a name come first. */
-export function eventLine(data) {
+/** [{ name, value }]: as text, in the order in which they say most; those without a name come first. It ends after about `charsMax` characters. */
+export function eventLine(data, charsMax = Infinity) {
+  return upTo(charsMax, fields(data));
+}
+
+// An element for what nobody can see costs as much as one for what everybody sees.
+function upTo(charsMax, line) {
+  let room = charsMax;
+  const end = line.findIndex(({ name, value }) => (room -= name.length + value.length + 2) < 0);
+  if (end < 0) return line;
+  const { name, value } = line[end];
+  const cut = value.slice(0, Math.max(0, value.length + room)).replace(/[\ud800-\udbff]$/, "");
+  return [...line.slice(0, end), { name, value: cut + "…" }];
+}
+
+function fields(data) {
   if (data === null || typeof data !== "object" || Array.isArray(data)) return [{ name: "", value: valueText(data) }];
   const names = Object.keys(data);
   const others = names.filter((name) => !LEADING.includes(name) && !KNOWN.includes(name));

@@ -4,6 +4,7 @@ import { el, keyed, setAttr, setText, show } from "./dom.js";
 import * as format from "./format.js";
 
 const DECISIONS_SHOWN = 50; // the latest
+const MADE_A_DRAW_MAX = 5;
 
 export class Response {
   #pre = el("pre", { class: "response", tabindex: "0", role: "region", "aria-label": "Final response" });
@@ -30,8 +31,11 @@ export class Decisions {
   #list = el("ol", { class: "decisions" });
   #note = el("p", { class: "note" });
   #drawn = null;
+  #onChange;
 
-  constructor() {
+  /** onChange: some are still to be drawn. */
+  constructor(onChange) {
+    this.#onChange = onChange;
     this.element = el("section", { class: "panel decisions-panel", "aria-label": "Arbitration decisions", hidden: true }, el("h2", {}, "Decisions"), this.#note, this.#list);
   }
 
@@ -39,11 +43,20 @@ export class Decisions {
     show(this.element, model.decisionCount > 0);
     const key = `${model.run}/${model.decisionCount}/${model.decisions.at(-1)?.messageId}`;
     if (this.#drawn === key) return;
-    this.#drawn = key;
     const latest = model.decisions.slice(-DECISIONS_SHOWN).reverse();
     setText(this.#note, model.decisionCount > latest.length ? `the latest ${latest.length} of ${format.count(model.decisionCount)}` : "");
     show(this.#note, model.decisionCount > latest.length);
-    keyed(this.#list, latest, (d) => d.messageId, makeDecision, () => {});
+    if (this.#drawLatest(latest)) this.#drawn = key;
+    else this.#onChange();
+  }
+
+  // Some at a time, the newest first. True where all of them are there.
+  #drawLatest(latest) {
+    let room = MADE_A_DRAW_MAX;
+    const isMade = (decision) => this.#list.keyedChildren?.has(decision.messageId);
+    const items = latest.filter((decision) => isMade(decision) || room-- > 0);
+    keyed(this.#list, items, (d) => d.messageId, makeDecision, () => {});
+    return items.length === latest.length;
   }
 }
 

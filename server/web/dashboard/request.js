@@ -1,8 +1,8 @@
-// request: the page of one request: follows it, folds what comes a frame at a time, and draws what has changed.
+// request: the page of one request: follows it, folds what comes and draws what has changed, a frame at a time and in each only for a while.
 import { CouncilError, follow } from "../councilws.js";
 import { showConnection } from "./connection.js";
 import { Filter, PlayerBar } from "./controls.js";
-import { el, setText, show } from "./dom.js";
+import { el, setAttr, setText, show } from "./dom.js";
 import { BASE, reasonOf } from "./hub.js";
 import { parseMessage } from "./json_text.js";
 import { Decisions, Response } from "./outcome.js";
@@ -12,9 +12,13 @@ import { currentToken, isSignedIn, onSession, refuseToken, tokenWhenThere } from
 import { Tape } from "./tape.js";
 import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
+import { Turns, until } from "./turns.js";
 import { Watchers } from "./watchers.js";
 
-export const FOLDED_A_FRAME_MAX = 2000;
+// Of each frame, so that with the browser's own part of it (styles, layout, paint: about twice as much) it stays a matter of 30 ms.
+const FOLD_MS = 4;
+const DRAW_MS = 4; // and the piece that is being drawn then
+const EVENTS_EVERY_MS = 50; // what comes in a stream is drawn no more often: nobody reads faster, and raster takes the processor, too
 const TICK_MS = 500; // while time goes on without events
 
 export class RequestPage {
@@ -24,8 +28,11 @@ export class RequestPage {
   #usedToken = null;
   #isClosed = false;
   #frame = null;
+  #frameMs = -Infinity; // when the last one was
+  #wait = null; // for events, until they may be drawn
   #ticker;
   #parts;
+  #turns;
   #end = el("p", { class: "end", role: "alert", hidden: true });
   #requestId;
   #state = ["connecting", {}];
@@ -42,10 +49,15 @@ export class RequestPage {
       tree: new Tree({ onChange, onChoose: (id) => filter.setSubtask(id) }),
       timeline: new Timeline(this.#tape, requestId, { onChange, head: filter.element }),
       response: new Response(),
-      decisions: new Decisions(),
+      decisions: new Decisions(onChange),
       watchers: new Watchers(requestId),
     };
     const { head, bar, tree, timeline, response, decisions, watchers } = this.#parts;
+    this.#turns = new Turns([
+      () => timeline.draw(true),
+      ({ model, version, nowMs }) => tree.draw(model, version, nowMs),
+      ({ model }) => (response.draw(model), decisions.draw(model)),
+    ]);
     const side = el("div", { class: "side" }, tree.element, response.element, decisions.element, watchers.element);
     this.element = el("div", { class: "request-page" }, head.element, this.#end, bar.element, el("div", { class: "columns" }, side, timeline.element));
     this.#forget = onSession(() => this.#showState());
@@ -59,6 +71,7 @@ export class RequestPage {
     this.#forget();
     this.#follow?.close();
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#wait);
     clearInterval(this.#ticker);
     for (const part of Object.values(this.#parts)) part.close?.();
   }
@@ -84,7 +97,10 @@ export class RequestPage {
 
   #take(push) {
     push();
-    this.#schedule();
+    if (this.#frame !== null || this.#wait !== null) return;
+    const waitMs = this.#frameMs + EVENTS_EVERY_MS - performance.now();
+    if (waitMs <= 0) this.#schedule();
+    else this.#wait = setTimeout(() => ((this.#wait = null), this.#schedule()), waitMs);
   }
 
   // Where one was refused, or is over, the page waits for somebody to sign in.
@@ -142,19 +158,31 @@ export class RequestPage {
   }
 
   #schedule() {
-    if (!this.#isClosed) this.#frame ??= requestAnimationFrame(() => this.#onFrame());
+    this.#turns.ask();
+    this.#goOn();
+  }
+
+  #goOn() {
+    if (this.#isClosed) return;
+    setAttr(this.element, "aria-busy", "true");
+    this.#frame ??= requestAnimationFrame(() => this.#onFrame());
   }
 
   #onFrame() {
     this.#frame = null;
-    this.#player.tick(this.#tape.entries, performance.now());
-    const isThere = this.#tape.seek(this.#player.want(this.#tape.length), FOLDED_A_FRAME_MAX, Date.now());
-    this.#draw();
+    const clock = () => performance.now();
+    this.#frameMs = clock();
+    this.#player.tick(this.#tape.entries, clock());
+    const isThere = this.#tape.seek(this.#player.want(this.#tape.length), Date.now(), until(clock, FOLD_MS));
+    const isDrawn = this.#draw(until(clock, DRAW_MS));
     if (!isThere || this.#player.mode === "playing") this.#schedule();
+    else if (!isDrawn) this.#goOn();
+    else setAttr(this.element, "aria-busy", null);
   }
 
-  #draw() {
-    const { head, bar, filter, tree, timeline, response, decisions } = this.#parts;
+  // True where all of it was drawn.
+  #draw(isOver) {
+    const { head, bar, filter, tree, timeline } = this.#parts;
     const { model, version } = this.#tape;
     const isLive = this.#player.mode === "live";
     // A moment that stays has no time that goes on.
@@ -162,10 +190,11 @@ export class RequestPage {
     head.draw(model, isLive ? model.elapsedMs(nowMs) : model.lastMs - model.firstMs, this.#tape.eventCount);
     bar.draw(this.#player, this.#tape.at, this.#tape.entries);
     filter.draw(this.#tape.types);
-    tree.draw(model, version, nowMs);
-    timeline.draw(true);
-    response.draw(model);
-    decisions.draw(model);
+    const isDrawn = this.#turns.take(isOver, { model, version, nowMs });
+    // Last: it makes the browser lay the page out, and once is enough.
+    tree.scroll();
+    timeline.scroll();
+    return isDrawn;
   }
 }
 

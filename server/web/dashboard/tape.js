@@ -3,6 +3,8 @@
 import { Model, subtaskOf } from "./model.js";
 
 const MARK_EVERY = 2000; // events between two kept models
+const FOLDED_AT_ONCE = 50; // entries, before one looks whether the time is over: about half a millisecond
+const never = () => false;
 
 export class Tape {
   entries = []; // { kind: "event" | "gap", message_id, type, timestamp, ms, data, subtask }
@@ -39,12 +41,15 @@ export class Tape {
     this.version++;
   }
 
-  /** Moves towards `want`, over at most `budget` entries. True once it is there. */
-  seek(want, budget, nowMs) {
+  /** Moves towards `want`, until isOver() says that it has taken long enough for now. True once it is there. */
+  seek(want, nowMs, isOver = never) {
     want = Math.min(Math.max(0, want), this.entries.length);
     if (want < this.at) this.#goBack(want);
-    const end = Math.min(want, this.at + budget);
-    while (this.at < end) this.#step(nowMs);
+    while (this.at < want) {
+      const end = Math.min(want, this.at + FOLDED_AT_ONCE);
+      while (this.at < end) this.#step(nowMs);
+      if (isOver()) break;
+    }
     return this.at === want;
   }
 

@@ -5,6 +5,7 @@ import * as format from "./format.js";
 import { VirtualList } from "./virtual.js";
 
 const NARROW_REM = 40;
+const CHAR_PX = 5; // or more, nearly always: what is behind the edge is not made
 
 export class Timeline {
   #tape;
@@ -17,6 +18,7 @@ export class Timeline {
   #empty = el("p", { class: "note" });
   #toEnd = el("button", { type: "button", class: "to-end", hidden: true, onclick: () => this.#virtual.scrollToEnd() }, "Newest");
   #virtual;
+  #charsMax = 0; // of a row's line
   #onChange;
   #sizes = new ResizeObserver((changes) => this.#measured(changes));
   #drawn = { version: -1, count: -1 };
@@ -58,10 +60,16 @@ export class Timeline {
     setText(this.#empty, this.#tape.length === 0 ? "No event yet. The first one appears here as soon as it is published." : "No event passes the filter up to here.");
   }
 
+  /** Behind all that is drawn: where it has to scroll to. */
+  scroll() {
+    this.#virtual.scroll();
+  }
+
   #rowHeight(width) {
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
     const isNarrow = width < NARROW_REM * rem;
     this.#scroller.classList.toggle("narrow", isNarrow);
+    this.#charsMax = Math.ceil(width / CHAR_PX);
     return Math.round((isNarrow ? 2.9 : 1.75) * rem);
   }
 
@@ -104,8 +112,9 @@ export class Timeline {
     const isOpen = this.#open.has(index);
     setAttr(row, "aria-posinset", place + 1);
     setAttr(row, "aria-setsize", this.#tape.shown.length);
-    if (row.entry !== entry) fillLine(row, entry);
+    if (row.entry !== entry || row.charsMax !== this.#charsMax) fillLine(row, entry, this.#charsMax);
     row.entry = entry;
+    row.charsMax = this.#charsMax;
     row.entryIndex = index;
     setAttr(row.button, "aria-expanded", String(isOpen));
     if (isOpen && row.body?.entry !== entry) this.#addBody(row, entry);
@@ -182,7 +191,7 @@ function placeOf(shown, index) {
 
 const GROUPS = { processing_started: "begin", analysis_started: "begin", analysis_complete: "begin", decomposition_complete: "begin", routing_complete: "begin", execution_progress: "work", arbitration_decision: "choice", synthesis_progress: "synthesis", final_response: "end", error: "error", gap: "error" };
 
-function fillLine(row, entry) {
+function fillLine(row, entry, charsMax) {
   setText(row.time, format.timeOfDay(entry.ms));
   setAttr(row.time, "title", entry.timestamp);
   setText(row.type, entry.type);
@@ -191,13 +200,11 @@ function fillLine(row, entry) {
     setText(row.words, gapText(entry.data));
     return;
   }
-  row.words.replaceChildren(
-    ...eventWords(entry.data),
-  );
+  row.words.replaceChildren(...eventWords(entry.data, charsMax));
 }
 
-function eventWords(data) {
-  return format.eventLine(data).flatMap(({ name, value }) => (name === "" ? [el("span", {}, value), " "] : [el("span", { class: "key" }, name + "="), el("span", {}, value), " "]));
+function eventWords(data, charsMax) {
+  return format.eventLine(data, charsMax).flatMap(({ name, value }) => (name === "" ? [el("span", {}, value), " "] : [el("span", { class: "key" }, name + "="), el("span", {}, value), " "]));
 }
 
 function gapText({ from, to, reason }) {

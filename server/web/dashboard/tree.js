@@ -1,6 +1,6 @@
 // tree: the subtasks as a tree with sums per branch, of which only the rows in sight are in the page. Enter or a click narrows the
 // timeline to one of them.
-import { el, setAttr, setText, show } from "./dom.js";
+import { el, setAttr, setProperty, setText, show } from "./dom.js";
 import * as format from "./format.js";
 import { secondsOf, treeRows } from "./model.js";
 import { VirtualList } from "./virtual.js";
@@ -52,7 +52,7 @@ export class Tree {
     }
     this.#virtual.invalidate();
     setAttr(this.#grid, "aria-rowcount", this.#rows.length + 1);
-    this.#grid.style.setProperty("--rows", String(this.#rows.length));
+    setProperty(this.#grid, "--rows", this.#rows.length);
     this.#grid.classList.toggle("has-parts", this.#rows.some((r) => r.hasParts));
     this.#grid.classList.toggle("no-confidence", !this.#rows.some((r) => r.node.confidence >= 0));
     this.#virtual.draw(this.#rows.length);
@@ -62,6 +62,11 @@ export class Tree {
   }
   #model = null;
   #nowMs = 0;
+
+  /** Behind all that is drawn: where it has to scroll to. */
+  scroll() {
+    this.#virtual.scroll();
+  }
 
   #rowHeight(width) {
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
@@ -82,7 +87,7 @@ export class Tree {
     setAttr(row, "aria-selected", String(node.id === this.#chosen));
     setAttr(row, "tabindex", index === this.#current ? "0" : "-1");
     setAttr(row, "data-state", r.state);
-    row.style.setProperty("--depth", String(Math.min(r.depth, 12)));
+    setProperty(row, "--depth", Math.min(r.depth, 12));
     const c = row.parts_;
     setAttr(c.twisty, "data-open", r.hasParts ? String(r.isOpen) : null);
     setText(c.mark, MARKS[r.state]);

@@ -1,7 +1,9 @@
 // virtual: a list of any length of which only the rows in sight are in the page. Rows are of one height, but for those that were
 // given more. It knows nothing of what stands in them.
+import { setProperty } from "./dom.js";
 
-const OVERSCAN = 6; // rows beyond the edges
+const OVERSCAN = 3; // rows beyond the edges
+const MADE_A_DRAW_MAX = 12; // rows: styles and layout of new ones are what takes longest of all
 
 /** Offsets of rows of one height, some of them with extra pixels. Pure. */
 export class Heights {
@@ -53,6 +55,7 @@ export class VirtualList {
   #observer;
   #onChange;
   #isStale = true;
+  #hasToScroll = false;
 
   /** make() gives a row, fill(row, index) says what stands in it; onChange: something is to be drawn again. */
   constructor(scroller, list, { make, fill, onChange, rowHeight }) {
@@ -76,7 +79,7 @@ export class VirtualList {
     this.#isStale = true;
   }
 
-  /** Draws what is in sight. `sticks`: stays at the end if it was there. */
+  /** Draws what is in sight; scroll() follows. `sticks`: stays at the end if it was there. */
   draw(count, { sticks = false } = {}) {
     const h = this.heights;
     h.count = count;
@@ -90,7 +93,14 @@ export class VirtualList {
     }
     this.#place();
     this.#isStale = false;
-    if (moves) this.#scroller.scrollTop = bottom; // last: it makes the browser lay the page out
+    this.#hasToScroll ||= moves;
+  }
+
+  /** To where draw() has put its rows. It makes the browser lay the page out, so it comes behind all that is drawn. */
+  scroll() {
+    if (!this.#hasToScroll) return;
+    this.#hasToScroll = false;
+    this.#scroller.scrollTop = this.#scrollTop;
   }
 
   /** Brings the row into sight and gives it the focus. */
@@ -138,7 +148,7 @@ export class VirtualList {
     this.#height = this.#heightNow();
     this.#scrollTop = this.#scroller.scrollTop;
     this.heights.row = this.rowHeight(this.#scroller.clientWidth);
-    this.#scroller.style.setProperty("--row", this.heights.row + "px");
+    setProperty(this.#scroller, "--row", this.heights.row + "px");
     this.invalidate();
     this.#onChange();
   }
@@ -166,26 +176,46 @@ export class VirtualList {
 
   #place(also = -1) {
     const wanted = this.#wanted(also);
-    const keep = new Set(wanted);
-    for (const [index, row] of this.#rows) {
-      if (keep.has(index)) continue;
-      row.remove();
-      this.#rows.delete(index);
-      this.#spare.push(row);
-    }
+    if (wanted.some((index) => this.#rows.has(index))) this.#takeAway(new Set(wanted));
+    else this.#renumber(wanted);
+    let room = MADE_A_DRAW_MAX;
     let before = null;
-    for (const index of wanted) before = this.#placeRow(index, before);
+    for (const index of wanted) {
+      const isThere = this.#rows.has(index) || this.#spare.length > 0;
+      if (isThere || index === also || room-- > 0) before = this.#placeRow(index, before);
+    }
+    if (room < 0) this.#onChange(); // the others follow
+  }
+
+  #takeAway(keep) {
+    for (const [index, row] of this.#rows) {
+      if (!keep.has(index)) this.#putBy(index, row);
+    }
+  }
+
+  // All of them are other rows now: they stay in the page where they are, and only what stands in them changes.
+  #renumber(wanted) {
+    const rows = [...this.#rows].sort(([a], [b]) => a - b);
+    this.#rows.clear();
+    rows.forEach(([index, row], i) => (i < wanted.length ? this.#rows.set(wanted[i], row) : this.#putBy(index, row)));
+  }
+
+  #putBy(index, row) {
+    row.remove();
+    row.holds = null;
+    this.#rows.delete(index);
+    this.#spare.push(row);
   }
 
   #placeRow(index, before) {
     let row = this.#rows.get(index);
-    const isNew = row === undefined;
-    if (isNew) {
+    if (row === undefined) {
       row = this.#spare.pop() ?? this.#make();
       this.#rows.set(index, row);
       this.#list.insertBefore(row, before === null ? this.#list.firstChild : before.nextSibling);
     }
-    if (isNew || this.#isStale) this.#fill(row, index);
+    if (row.holds !== index || this.#isStale) this.#fill(row, index);
+    row.holds = index;
     const top = this.heights.top(index);
     if (row.placedAt !== top) {
       row.placedAt = top;
