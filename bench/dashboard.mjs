@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // dashboard: how smooth the page of a request stays: 10,000 events that are there already, then 500 a second for ten seconds, then going
-// back and forth through them. Prints the longest tasks of the page's main thread: by the clock (PerformanceObserver, "longtask": what is below
-// 50 ms is none), and by the time that they had the processor (a trace of Chromium's), which is what the page can be blamed for on a machine that
-// has other work, too. Exits 1 where a task took more than 100 ms of the processor.
+// back and forth through them; three rounds of it, each with a request and a page of its own. Prints the longest task of the page's main thread in
+// each: by the clock (PerformanceObserver, "longtask": what is below 50 ms is none), and by the time that it had the processor (a trace of
+// Chromium's), which is what the page can be blamed for on a machine that has other work, too. Exits 1 where the longest task took more than
+// 100 ms by the clock in the middle one of the rounds, or of the processor in any.
 //
 //   tests/browser/install.sh
 //   NODE_PATH=/usr/share/nodejs node bench/dashboard.mjs      COUNCILWS=… takes another binary
+import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "..");
@@ -18,6 +20,7 @@ const BACKLOG = 10_000;
 const RATE = 500;
 const SECONDS = 10;
 const LIMIT_MS = 100;
+const ROUNDS = 3;
 
 const words = "It follows each event once and in order, whatever happens to the line between the two. ".repeat(4);
 const event = (n) => ({ type: n % 50 === 0 ? "arbitration_decision" : "execution_progress", data: { subtaskId: `part-${n % 300}`, parentId: `group-${n % 12}`, agent: "Engineer", status: "running", progress: n % 100, cost: 0.0001, tokens: 12, message: `${n}: ${words}` } });
@@ -52,40 +55,60 @@ async function measure(page, what, act) {
   const clock = await page.evaluate("Math.max(0, ...tasks)");
   const [worst, ...others] = processorTimes(await browser.chromium.stopTracing());
   const sum = worst + others.reduce((a, b) => a + b, 0);
-  console.log(`${what.padEnd(42)} ${seconds.toFixed(1).padStart(5)} s, processor ${(sum / 1000).toFixed(1).padStart(4)} s; longest task: processor ${worst.toFixed(0).padStart(3)} ms, clock ${clock > 0 ? clock + " ms" : "below 50 ms"}`);
-  return worst > LIMIT_MS ? 1 : 0;
+  console.log(`${what.padEnd(42)} ${seconds.toFixed(1).padStart(5)} s, processor ${(sum / 1000).toFixed(1).padStart(4)} s; longest task: processor ${worst.toFixed(0).padStart(3)} ms, clock ${clockText(clock)}`);
+  if (!longest.has(what)) longest.set(what, []);
+  longest.get(what).push({ clock, processor: worst });
 }
 
-async function publishAtRate(hub) {
+// Prints the verdict on what was measured in all rounds; true where it is within the limit.
+function judge(what, rounds) {
+  const clock = rounds.map((r) => r.clock).sort((a, b) => a - b)[Math.floor(rounds.length / 2)];
+  const processor = Math.max(...rounds.map((r) => r.processor));
+  const isWithin = clock <= LIMIT_MS && processor <= LIMIT_MS;
+  console.log(`${isWithin ? "ok  " : "OVER"} ${what}: longest task by the clock ${clockText(clock)} (the middle of ${rounds.length}), of the processor ${processor.toFixed(0)} ms (the worst)`);
+  return isWithin;
+}
+
+const clockText = (ms) => (ms > 0 ? `${ms} ms` : "below 50 ms");
+
+async function publishAtRate(hub, id) {
   const step = 50; // events; ten times a second
   const begin = Date.now();
   for (let i = 0; i < (RATE * SECONDS) / step; i++) {
-    await publish(hub, "many", events(BACKLOG + i * step, step));
+    await publish(hub, id, events(BACKLOG + i * step, step));
     const due = begin + ((i + 1) * step * 1000) / RATE;
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - Date.now())));
   }
 }
 
-const hub = await Hub.start();
-const browser = await Browser.start({ executablePath: "/usr/bin/chromium" });
-let over = 0;
-try {
-  for (let i = 0; i < BACKLOG; i += 1000) await publish(hub, "many", events(i, 1000));
+async function round(id) {
+  for (let i = 0; i < BACKLOG; i += 1000) await publish(hub, id, events(i, 1000));
   const context = await browser.chromium.newContext({ viewport: { width: 1600, height: 1000 } });
   const page = await context.newPage();
   await page.addInitScript(observe);
   await page.goto(`${hub.url}/#token=${hub.token}`);
   await untilIn(page, "document.querySelector('main').childElementCount > 0");
   const all = BACKLOG + RATE * SECONDS;
-  over += await measure(page, `opening a request of ${BACKLOG} events`, async () => (await open(page, "many"), await untilEvents(page, BACKLOG)));
-  over += await measure(page, `${RATE} events a second`, async () => (await publishAtRate(hub), await untilEvents(page, all)));
-  over += await measure(page, "scrolling through all of them", () => page.evaluate(scrollThrough));
-  over += await measure(page, "to the beginning, in steps, and live again", () => page.evaluate(scrub));
+  await measure(page, `opening a request of ${BACKLOG} events`, async () => (await open(page, id), await untilEvents(page, BACKLOG)));
+  await measure(page, `${RATE} events a second`, async () => (await publishAtRate(hub, id), await untilEvents(page, all)));
+  await measure(page, "scrolling through all of them", () => page.evaluate(scrollThrough));
+  await measure(page, "to the beginning, in steps, and live again", () => page.evaluate(scrub));
+  await context.close();
+}
+
+const longest = new Map(); // what was measured → of each round, the longest task: { clock, processor } in ms
+const hub = await Hub.start();
+const browser = await Browser.start({ executablePath: "/usr/bin/chromium" });
+try {
+  for (let i = 1; i <= ROUNDS; i++) await round(`round-${i}`);
 } finally {
   await browser.end();
   await hub.remove();
 }
-process.exit(over > 0 ? 1 : 0);
+const load = loadavg()[0];
+if (load > availableParallelism()) console.log(`The machine had more to do than it can (load ${load.toFixed(1)}): the clock tells of that, too.`);
+const verdicts = [...longest].map(([what, rounds]) => judge(what, rounds));
+process.exit(verdicts.includes(false) ? 1 : 0);
 
 async function scrollThrough() {
   const list = document.querySelector(".event-list");
