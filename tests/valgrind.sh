@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# valgrind.sh [PATTERN]: the unit tests of lib/core (or those ctest knows by PATTERN) under valgrind, one program a module: what the
+# valgrind.sh [PATTERN]: the unit tests of lib/core (or those ctest knows by PATTERN) under valgrind, one run a file of tests: what the
 # sanitizers do not see, reads of memory that was never written. Slow; not part of ./check. The build is one without sanitizers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,10 +12,9 @@ cmake --build --preset debug --target $names >/dev/null
 export CWS_TEST_DATA=$PWD/tests/data
 failed=0
 for name in $names; do
-  program=$(find build/debug/tests -name "$name" -type f -perm -u+x)
-  [ -n "$program" ] || continue
+  mapfile -t command < <(ctest --test-dir build/debug -R "^$name\$" --show-only=json-v1 | jq -r '.tests[].command[]')
   if valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite,indirect \
-    "$program" >"build/debug/$name.valgrind" 2>&1; then
+    "${command[@]}" >"build/debug/$name.valgrind" 2>&1; then
     echo "ok     $name"
   else
     echo "failed $name: see build/debug/$name.valgrind"
