@@ -81,8 +81,8 @@ hub_port() {
 run3() {
   status=0
   "$@" >"$dir/out" 2>"$dir/err" || status=$?
-  out=$(cat "$dir/out")
-  err=$(cat "$dir/err")
+  out=$(<"$dir/out")
+  err=$(<"$dir/err")
 }
 
 fail() {
