@@ -45,6 +45,8 @@ void store_entry_begin(struct buf *b, const struct store_entry_head *head) {
   add_number(b, (uint64_t)head->time_ms);
   add_number(b, (uint64_t)head->max_request_events);
   add_number(b, (uint64_t)head->max_request_bytes);
+  add_number(b, head->place);
+  add_number(b, head->hash);
 }
 
 static void add_event(struct buf *b, const struct store_event *ev) {
@@ -169,6 +171,8 @@ int store_entry_read_head(struct store_entry_reader *r, const void *bytes, size_
   head->time_ms = read_signed(r);
   head->max_request_events = read_signed(r);
   head->max_request_bytes = read_signed(r);
+  head->place = read_number(r);
+  head->hash = read_number(r);
   return r->failed ? err_set(err, CWS_EPROTOCOL, "an entry that is damaged") : 0;
 }
 

@@ -21,6 +21,9 @@ struct store_entry_head {
   uint64_t number; /* counts this writer's entries; an entry that comes again has it, too */
   int64_t time_ms; /* wall clock of the writer */
   int64_t max_request_events, max_request_bytes; /* limits that hold with this entry; 0: none */
+  /* The newest entry that the writer had applied, and the hash of all up to it; see store_chain.c.
+   */
+  uint64_t place, hash;
 };
 
 enum store_item_kind {

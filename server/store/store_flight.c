@@ -20,6 +20,8 @@ static void begin_entry(struct store *s) {
       .time_ms = clock_wall_ms(s->options.clock),
       .max_request_events = s->options.max_request_events,
       .max_request_bytes = s->options.max_request_bytes,
+      .place = r->applied,
+      .hash = r->chain.hash,
   };
   buf_reset(&f->bytes);
   store_entry_begin(&f->bytes, &head);
@@ -124,6 +126,7 @@ void store_flight_arrived(struct store *s) {
   *f = (struct store_flight){.bytes = f->bytes};
   r->outage = (struct cws_error){0};
   r->alive_ms = store_mono_ms();
+  r->alive_at = r->applied;
   if (had_positions)
     end_round(r, s, 0);
 }

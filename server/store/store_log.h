@@ -76,6 +76,12 @@ struct store_log_ops {
    * taken, and lets the rest wait where it is. */
   struct store_log_entry *(*take)(struct store_log *log, size_t max_bytes);
 
+  /* One entry, as the log has it now, whatever came before; for a comparison. Blocks, for some
+   * seconds at most; *out is to be freed with free(). CWS_ENOTFOUND: it is gone, or not there yet;
+   * CWS_ESTORE: the log does not answer; CWS_ENOMEM. */
+  int (*get)(struct store_log *log, uint64_t seq, struct store_log_entry **out,
+             struct cws_error *err);
+
   /* Writes an entry. Copies bytes. Its outcome comes as `ticket` from take_outcome, within
    * STORE_LOG_OUTCOME_MS. Not 0 (CWS_ESTORE, CWS_ETOOLARGE, CWS_ENOMEM): it was surely not written,
    * and no outcome comes. */

@@ -24,7 +24,7 @@ struct replay {
   struct store_apply apply; /* first */
   struct store_shared *shared;
   int64_t time_ms;
-  uint64_t applied;
+  uint64_t applied, hash;
   bool has_own; /* the flight's entry is among them */
   struct news *news;
   size_t count, cap;
@@ -206,6 +206,9 @@ static int apply_entry(struct replay *p, const struct store_log_entry *entry) {
   int code = store_entry_read_head(&reader, entry->bytes, entry->len, &head, &p->apply.error);
   if (code != 0)
     return code;
+  if (memcmp(&head.writer, &r->id, sizeof(r->id)) != 0)
+    store_chain_compare(&r->chain, &head);
+  p->hash = store_chain_add(&r->chain, p->hash, entry);
   if (head.time_ms > p->time_ms)
     p->time_ms = head.time_ms;
   if (store_writers_take(&r->writers, &head, p->time_ms, &is_new) != 0)
@@ -227,6 +230,9 @@ static int note_place(struct replay *p) {
   if (code == 0)
     code = e->ops->set_note(e, SHARED_NOTE_LOG, p->shared->state.id, (int64_t)p->applied,
                             p->time_ms, &p->apply.error);
+  if (code == 0)
+    code = e->ops->set_note(e, SHARED_NOTE_CHAIN, p->shared->state.id, (int64_t)p->hash,
+                            (int64_t)p->applied, &p->apply.error);
   return code;
 }
 
@@ -304,6 +310,7 @@ int store_replay(struct store *s, struct cws_error *err) {
       .shared = r,
       .time_ms = r->time_ms,
       .applied = r->applied,
+      .hash = r->chain.hash,
   };
   int code = 0;
   if (r->apply_retry_ms != 0) /* what was taken did not stand */
@@ -317,6 +324,7 @@ int store_replay(struct store *s, struct cws_error *err) {
   code = store_apply_finish(&p.apply, code);
   if (code == 0) {
     r->applied = p.applied;
+    r->chain.hash = p.hash;
     r->time_ms = p.time_ms;
     tell(&p);
     free_entries(r);

@@ -33,6 +33,8 @@ static int note_place(const char *name, int64_t value, int64_t at, void *user) {
   "start from a copy of another hub's state (councilws backup), or from an empty one if the log "  \
   "has all from its beginning"
 
+#define START_FROM_ANOTHER "start from a copy of another hub's state (councilws backup)"
+
 /* A state that was never at a log. */
 static int check_new(struct store *s, struct cws_error *err) {
   const struct store_log_state *log = &s->shared->state;
@@ -49,6 +51,22 @@ static int check_new(struct store *s, struct cws_error *err) {
                    "the log begins with entry %llu, earlier ones are gone: " START_FROM_COPY,
                    (unsigned long long)log->first_seq);
   return 0;
+}
+
+/* Whether the hub had stopped for good; and the hash of what it had applied. */
+static int check_chain(struct store *s, struct cws_error *err) {
+  struct store_engine *e = s->engine;
+  const char *id = s->shared->state.id;
+  int64_t hash, at;
+  int code = e->ops->get_note(e, SHARED_NOTE_PARTED, id, &hash, &at, err);
+  if (code == 0)
+    return err_set(err, CWS_ECONFIG, "the state '%s' is not what the log says: " START_FROM_ANOTHER,
+                   s->path);
+  if (code == CWS_ENOTFOUND)
+    code = e->ops->get_note(e, SHARED_NOTE_CHAIN, id, &hash, &at, err);
+  if (code == 0)
+    s->shared->chain.hash = (uint64_t)hash;
+  return code == CWS_ENOTFOUND ? 0 : code;
 }
 
 static int check_place(struct store *s, const struct place *place, struct cws_error *err) {
@@ -69,9 +87,9 @@ static int check_place(struct store *s, const struct place *place, struct cws_er
         "the state '%s' is at entry %llu of the log, which begins with %llu: this hub was "
         "away for too long; " START_FROM_COPY,
         s->path, (unsigned long long)applied, (unsigned long long)log->first_seq);
-  s->shared->applied = applied;
+  s->shared->applied = s->shared->alive_at = applied;
   s->shared->time_ms = place->time_ms;
-  return 0;
+  return check_chain(s, err);
 }
 
 static int find_place(struct store *s, struct cws_error *err) {
@@ -205,6 +223,36 @@ static void apply_what_came(struct store *s) {
     note_failure(r, &why);
 }
 
+/* ---- whether it was the same as with all others ---- */
+
+/* So that it does not begin again with a restart. */
+static void note_parted(struct store *s) {
+  struct store_engine *e = s->engine;
+  struct store_shared *r = s->shared;
+  struct cws_error why = {0};
+  int code = e->ops->begin(e, &why);
+  if (code == 0)
+    code = e->ops->set_note(e, SHARED_NOTE_PARTED, r->state.id, (int64_t)r->chain.doubt, 0, &why);
+  if (code == 0 && e->ops->commit(e, &why) == 0)
+    return;
+  if (code != 0)
+    e->ops->rollback(e);
+  log_warn(s->options.log, "store: %s", why.message);
+}
+
+static void settle_doubt(struct store *s) {
+  struct store_shared *r = s->shared;
+  struct cws_error why = {0};
+  if (r->chain.doubt == 0 || r->broken.code != 0 || store_mono_ms() < r->doubt_retry_ms)
+    return;
+  int code = store_chain_check(s, &why);
+  r->doubt_retry_ms = code == 0 ? 0 : store_mono_ms() + SHARED_PROBE_MS;
+  if (code != CWS_ECORRUPT)
+    return;
+  err_set(&r->broken, code, "%s: " START_FROM_ANOTHER, why.message);
+  note_parted(s);
+}
+
 /* ---- health ---- */
 
 void store_shared_is_ill(struct store *s, const struct cws_error *why) {
@@ -225,6 +273,8 @@ static void is_behind(struct store *s) {
 static void update_health(struct store *s) {
   struct store_shared *r = s->shared;
   struct cws_error why = r->broken.code != 0 ? r->broken : r->outage;
+  if (why.code == 0 && r->chain.doubt != 0)
+    err_set(&why, CWS_ESTORE, "another hub has applied other entries; asking the log");
   bool has_all = r->applied >= r->state.last_seq;
   r->is_well = why.code == 0 && has_all && r->apply_retry_ms == 0;
   if (r->is_well)
@@ -321,13 +371,16 @@ static void refuse(struct store *s, struct store_batch *batch) {
     s->options.listener.on_batch_end(s->options.listener.user);
 }
 
-/* A sign of life, so that an outage is noticed before somebody needs the log, and its end, too. */
+/* A sign of life, so that an outage is noticed before somebody needs the log, and its end, too; and
+ * so that others can compare what they have applied. */
 static int64_t sign_of_life_ms(const struct store *s) {
   const struct store_shared *r = s->shared;
   if (r->broken.code != 0 || r->apply_retry_ms != 0 || r->applied < r->state.last_seq)
     return INT64_MAX;
   if (r->outage.code != 0)
     return r->probe_ms;
+  if (r->applied - r->alive_at >= SHARED_SILENT_MAX)
+    return 0;
   return r->alive_ms + (r->log->ops->is_up(r->log, NULL) ? SHARED_HEARTBEAT_MS : SHARED_PROBE_MS);
 }
 
@@ -387,6 +440,8 @@ static int64_t wake_ms(const struct store *s) {
   int64_t at = earlier(store_flight_due_ms(r), s->sweeper.next_ms);
   if (r->apply_retry_ms != 0 && r->broken.code == 0)
     at = earlier(at, r->apply_retry_ms);
+  if (r->chain.doubt != 0 && r->broken.code == 0)
+    at = earlier(at, r->doubt_retry_ms);
   if (r->flight.is_under_way)
     return at;
   if (s->sweeper.expiring || s->sweeper.collecting || (r->has_round && r->is_well))
@@ -429,6 +484,7 @@ static bool turn(struct store *s) {
   bool goes_on = true;
   take_told(s);
   apply_what_came(s);
+  settle_doubt(s);
   store_flight_look(s);
   update_health(s);
   if (r->flight.is_under_way && !r->flight.is_given_up) {

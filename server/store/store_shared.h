@@ -31,7 +31,9 @@
 #define SHARED_HEARTBEAT_MS 10000 /* an entry at least this often, so that an outage is noticed */
 
 /* Kinds of notes in the state. */
-#define SHARED_NOTE_LOG "log" /* name: its id; value: the sequence applied; at: its time */
+#define SHARED_NOTE_LOG "log"       /* name: its id; value: the sequence applied; at: its time */
+#define SHARED_NOTE_CHAIN "chain"   /* name: the log's id; value: the hash; at: the sequence */
+#define SHARED_NOTE_PARTED "parted" /* name: the log's id: the state is not what the log says */
 #define SHARED_NOTE_WRITER                                                                         \
   "writer"                      /* name: its id; value: its last number; at: that one's time       \
                                  */
@@ -99,6 +101,38 @@ int64_t store_flight_due_ms(const struct store_shared *r);
 /* Applies shared->come as one transaction, then tells. On failure it is all still to be done. */
 int store_replay(struct store *s, struct cws_error *err);
 
+/* ---- store_chain.c: whether all hubs have applied the same entries ---- */
+
+#define SHARED_LINKS 4096                    /* some seconds of a busy log; hubs part within less */
+#define SHARED_SILENT_MAX (SHARED_LINKS / 4) /* entries of others, before one says where it is */
+#define SHARED_WRONG_MAX 8
+
+struct store_link { /* an entry that was applied */
+  uint64_t seq;     /* 0: none */
+  uint64_t hash;    /* of all entries up to it */
+  uint32_t crc;     /* of its bytes */
+};
+
+struct store_chain {
+  uint64_t hash; /* of all entries that were applied */
+  struct store_link links[SHARED_LINKS];
+  uint64_t
+      agreed; /* the newest entry up to which another hub had the same; 0: the log's beginning */
+  uint64_t doubt; /* an entry up to which another one had something else; 0: none */
+  struct store_writer_id doubter;
+  struct store_writer_id wrong[SHARED_WRONG_MAX]; /* hubs that are known to be */
+  bool has_wrong[SHARED_WRONG_MAX];
+  size_t next_wrong;
+};
+
+/* Keeps the entry; returns the hash of all up to it, `hash` being that of those before. */
+uint64_t store_chain_add(struct store_chain *c, uint64_t hash, const struct store_log_entry *entry);
+/* What another hub says of its own. */
+void store_chain_compare(struct store_chain *c, const struct store_entry_head *head);
+/* Where there is a doubt: asks the log. 0: it is another hub that is wrong; CWS_ECORRUPT: this one
+ * is, or it cannot be told; CWS_ESTORE: the log does not answer. */
+int store_chain_check(struct store *s, struct cws_error *err);
+
 /* ---- store_shared_epoch.c ---- */
 
 /* Within or outside of a transaction. */
@@ -128,9 +162,12 @@ struct store_shared {
   int64_t time_ms;              /* of the log: that of the newest entry, never less */
   struct store_log_entry *come; /* to be applied */
   int64_t apply_retry_ms;       /* 0: the last one went well */
-  bool is_well;                 /* what is put in can go to the log */
-  int64_t alive_ms;             /* when an entry of this hub last came back */
-  int64_t probe_ms;             /* when the next probe may begin */
+  struct store_chain chain;
+  int64_t doubt_retry_ms; /* when the log is asked about a doubt */
+  bool is_well;           /* what is put in can go to the log */
+  int64_t alive_ms;       /* when an entry of this hub last came back */
+  int64_t probe_ms;       /* when the next probe may begin */
+  uint64_t alive_at;      /* what was applied then */
 
   const struct store_pending_entry *positions; /* of the round under way, still to be sent */
   bool has_round;

@@ -38,7 +38,10 @@ struct fake_log {
   size_t max_entry_bytes;
   enum fake_log_mood mood;
   int attempts, trouble;
-  bool is_held;
+  bool is_held, is_dumb;
+  const struct store *misled; /* gets `other` as entry misled_at */
+  uint64_t misled_at;
+  struct bytes other;
   struct bytes late[LATE_MAX];
   int late_count;
   struct reader *readers[READERS_MAX];
@@ -94,6 +97,7 @@ void fake_log_free(struct fake_log *log) {
   for (uint64_t i = 0; i < log->last_seq; i++)
     free(log->entries[i].at);
   free(log->entries);
+  free(log->other.at);
   pthread_mutex_destroy(&log->lock);
   pthread_cond_destroy(&log->attempted);
   free(log);
@@ -181,6 +185,21 @@ void *fake_log_copy(struct fake_log *log, uint64_t seq, size_t *len) {
   return copy.at;
 }
 
+void fake_log_mislead(struct fake_log *log, const struct store *s, const void *bytes, size_t len) {
+  pthread_mutex_lock(&log->lock);
+  free(log->other.at);
+  log->other = copy_of(bytes, len);
+  log->misled = s;
+  log->misled_at = log->last_seq + 1;
+  pthread_mutex_unlock(&log->lock);
+}
+
+void fake_log_set_dumb(struct fake_log *log, bool on) {
+  pthread_mutex_lock(&log->lock);
+  log->is_dumb = on;
+  pthread_mutex_unlock(&log->lock);
+}
+
 void fake_log_set_max_entry(struct fake_log *log, size_t bytes) {
   log->max_entry_bytes = bytes;
 }
@@ -265,12 +284,29 @@ static struct store_log_entry *fake_take(struct store_log *base, size_t max_byte
   pthread_mutex_lock(&log->lock);
   while (r->is_following && !log->is_held && r->at < log->last_seq && bytes < max_bytes) {
     const struct bytes *entry = &log->entries[r->at];
+    if (r->options.user == log->misled && r->at + 1 == log->misled_at)
+      entry = &log->other;
     *end = entry_of(++r->at, entry->at, entry->len);
     end = &(*end)->next;
     bytes += entry->len;
   }
   pthread_mutex_unlock(&log->lock);
   return first;
+}
+
+static int fake_get(struct store_log *base, uint64_t seq, struct store_log_entry **out,
+                    struct cws_error *err) {
+  struct fake_log *log = reader_of(base)->log;
+  int code = 0;
+  pthread_mutex_lock(&log->lock);
+  if (log->is_dumb)
+    code = err_set(err, CWS_ESTORE, "the log does so on demand");
+  else if (seq < log->first_seq || seq > log->last_seq)
+    code = CWS_ENOTFOUND;
+  else
+    *out = entry_of(seq, log->entries[seq - 1].at, log->entries[seq - 1].len);
+  pthread_mutex_unlock(&log->lock);
+  return code;
 }
 
 static int fake_publish(struct store_log *base, uint64_t ticket, const void *bytes, size_t len,
@@ -351,6 +387,7 @@ const struct store_log_ops fake_log_ops = {
     .state = fake_state,
     .follow = fake_follow,
     .take = fake_take,
+    .get = fake_get,
     .publish = fake_publish,
     .take_outcome = fake_take_outcome,
     .tell = fake_tell,

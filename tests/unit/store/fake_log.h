@@ -42,6 +42,10 @@ void fake_log_cut(struct fake_log *log, uint64_t last);
 void fake_log_add(struct fake_log *log, const void *bytes, size_t len);
 /* A copy of an entry's bytes; free(). */
 void *fake_log_copy(struct fake_log *log, uint64_t seq, size_t *len);
+/* One of the stores gets other bytes than all others for the next entry. */
+void fake_log_mislead(struct fake_log *log, const struct store *s, const void *bytes, size_t len);
+/* Says nothing of single entries. */
+void fake_log_set_dumb(struct fake_log *log, bool on);
 void fake_log_set_max_entry(struct fake_log *log, size_t bytes);
 
 #endif

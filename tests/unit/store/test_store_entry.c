@@ -8,7 +8,9 @@ static struct store_entry_head head_of(uint64_t number) {
   struct store_entry_head head = {.number = number,
                                   .time_ms = 1700000000123,
                                   .max_request_events = 500,
-                                  .max_request_bytes = INT64_MAX};
+                                  .max_request_bytes = INT64_MAX,
+                                  .place = 7,
+                                  .hash = UINT64_MAX};
   memset(&head.writer, 0xa5, sizeof(head.writer));
   return head;
 }

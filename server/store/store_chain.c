@@ -1,0 +1,98 @@
+/*
+ * store_chain: whether all hubs have applied the same entries. A log should see to that, but
+ * nats-server 2.9.10 does not always: a leader that was stopped while it wrote may afterwards give
+ * out an entry of its own where all others have another one. So a hash runs over all entries, each
+ * entry says which one its writer had where, and a hub that had another one asks the log what it
+ * has there. The one that was wrong stops for good; its readers go on.
+ */
+#include "server/store/store_shared.h"
+
+#include "lib/core/err.h"
+#include "server/store/crc32c.h"
+#include <stdlib.h>
+#include <string.h>
+
+static struct store_link *link_of(struct store_chain *c, uint64_t seq) {
+  return &c->links[seq % SHARED_LINKS];
+}
+
+uint64_t store_chain_add(struct store_chain *c, uint64_t hash,
+                         const struct store_log_entry *entry) {
+  uint32_t crc = crc32c(0, entry->bytes, entry->len);
+  const struct siphash_key key = {{hash, entry->seq}};
+  uint64_t next = siphash_of(&key, &crc, sizeof(crc)).word[0];
+  *link_of(c, entry->seq) = (struct store_link){.seq = entry->seq, .hash = next, .crc = crc};
+  return next;
+}
+
+static bool is_wrong(const struct store_chain *c, const struct store_writer_id *writer) {
+  for (size_t i = 0; i < SHARED_WRONG_MAX; i++)
+    if (c->has_wrong[i] && memcmp(&c->wrong[i], writer, sizeof(*writer)) == 0)
+      return true;
+  return false;
+}
+
+void store_chain_compare(struct store_chain *c, const struct store_entry_head *head) {
+  const struct store_link *link = link_of(c, head->place);
+  if (link->seq != head->place || is_wrong(c, &head->writer))
+    return;
+  if (link->hash == head->hash) {
+    if (head->place > c->agreed)
+      c->agreed = head->place;
+  } else if (c->doubt == 0) {
+    c->doubt = head->place;
+    c->doubter = head->writer;
+  }
+}
+
+/* ---- asking the log ---- */
+
+/* 0: it is the same, or gone. */
+static int check_link(struct store *s, const struct store_link *link, struct cws_error *err) {
+  struct store_log *log = s->shared->log;
+  struct store_log_entry *entry;
+  int code = log->ops->get(log, link->seq, &entry, err);
+  if (code != 0)
+    return code == CWS_ENOTFOUND ? 0 : code;
+  bool is_same = crc32c(0, entry->bytes, entry->len) == link->crc;
+  free(entry);
+  return is_same ? 0
+                 : err_set(err, CWS_ECORRUPT,
+                           "this hub has applied something else than entry %llu of the log",
+                           (unsigned long long)link->seq);
+}
+
+/* The newest first: that is where hubs part. */
+static int check_links(struct store *s, uint64_t *seq, struct cws_error *err) {
+  struct store_chain *c = &s->shared->chain;
+  for (*seq = c->doubt; *seq > c->agreed; --*seq) {
+    const struct store_link *link = link_of(c, *seq);
+    if (link->seq != *seq)
+      return 0;
+    int code = check_link(s, link, err);
+    if (code != 0)
+      return code;
+  }
+  return 0;
+}
+
+int store_chain_check(struct store *s, struct cws_error *err) {
+  struct store_chain *c = &s->shared->chain;
+  uint64_t seq;
+  int code = check_links(s, &seq, err);
+  if (code != 0)
+    return code;
+  if (seq != c->agreed)
+    return err_set(err, CWS_ECORRUPT,
+                   "this hub and another have applied different entries up to %llu of the log",
+                   (unsigned long long)c->doubt);
+  log_error(s->options.log,
+            "store: another hub has applied something else than the log has up to entry %llu; it "
+            "has to start from a copy of this hub's state",
+            (unsigned long long)c->doubt);
+  c->has_wrong[c->next_wrong] = true;
+  c->wrong[c->next_wrong] = c->doubter;
+  c->next_wrong = (c->next_wrong + 1) % SHARED_WRONG_MAX;
+  c->doubt = 0;
+  return 0;
+}

@@ -1,0 +1,169 @@
+/* Hubs that have got different entries from one log, as a server with a fault can give them out. */
+#include "server/store/store_entry.h"
+#include "tests/unit/store/fake_log.h"
+#include "tests/unit/store/support.h"
+#include <time.h>
+
+struct pair {
+  struct world a, b;
+};
+
+static int set_up(void **state) {
+  struct pair *p = calloc(1, sizeof(*p));
+  world_init(&p->a, "shared");
+  world_init(&p->b, "shared");
+  p->a.log = p->b.log = fake_log_new("log");
+  p->a.owns_log = true;
+  *state = p;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  struct pair *p = *state;
+  world_finish(&p->b);
+  world_finish(&p->a);
+  free(p);
+  return 0;
+}
+
+/* An entry of a hub that is not here, with one event. */
+static void make_entry(struct buf *b, uint64_t number, uint64_t place, uint64_t hash,
+                       const char *data) {
+  struct store_entry_head head = {.number = number, .time_ms = 1, .place = place, .hash = hash};
+  struct store_event event = event_of(data);
+  struct store_append append = {.request_id = "r", .events = &event, .count = 1};
+  memset(&head.writer, 0x5a, sizeof(head.writer));
+  buf_init(b);
+  store_entry_begin(b, &head);
+  store_entry_add_append(b, &append);
+  store_entry_end(b);
+}
+
+static void add_entry(struct world *w, uint64_t number, uint64_t place, uint64_t hash,
+                      const char *data) {
+  struct buf b;
+  make_entry(&b, number, place, hash, data);
+  fake_log_add(w->log, b.data, b.len);
+  buf_finish(&b);
+}
+
+/* Store b has "other" as an event where the log and store a have "right". */
+static void part(struct pair *p) {
+  struct buf b;
+  make_entry(&b, 1, 0, 0, "\"other\"");
+  fake_log_mislead(p->a.log, p->b.s, b.data, b.len);
+  buf_finish(&b);
+  add_entry(&p->a, 1, 0, 0, "\"right\"");
+}
+
+static int put_again(struct world *w) {
+  struct store_event event = event_of("1");
+  struct put put;
+  put_init(&put, "r", &event, 1);
+  return put_run(&put, w->s);
+}
+
+/* Appends until the store takes none for this reason, "" for none. */
+static void put_until(struct world *w, const char *reason) {
+  time_t until = time(NULL) + 30;
+  for (;;) {
+    put_again(w);
+    struct cws_error why = {0};
+    store_is_writable(w->s, &why);
+    if (reason[0] == '\0' ? why.message[0] == '\0' : strstr(why.message, reason) != NULL)
+      return;
+    if (time(NULL) >= until)
+      fail_msg("'%s' is no '%s'", why.message, reason);
+  }
+}
+
+static void expect_stopped(struct world *w, const char *message) {
+  struct cws_error why = {0};
+  put_until(w, message);
+  assert_false(store_is_writable(w->s, &why));
+  assert_non_null(strstr(why.message, "start from a copy of another hub's state"));
+}
+
+static void test_a_hub_with_another_entry_than_the_log_stops_and_others_go_on(void **state) {
+  struct pair *p = *state;
+  struct cws_error err = {0};
+  world_open(&p->a);
+  world_open(&p->b);
+  put_one(&p->a, "r", "1");
+  put_one(&p->b, "s", "1");
+  part(p);
+  put_one(&p->a, "a", "1");
+  expect_stopped(&p->b, "has applied something else than entry 3 of the log");
+  expect_data(&p->b, "r", 1, "1"); /* readers go on */
+  for (int i = 0; i < 5; i++)
+    put_one(&p->a, "r", "2");
+  assert_true(store_is_writable(p->a.s, NULL));
+  expect_data(&p->a, "r", 2, "\"right\"");
+
+  world_close(&p->b);
+  assert_int_equal(world_try_open(&p->b, &err), CWS_ECONFIG);
+  assert_non_null(strstr(err.message, "is not what the log says"));
+}
+
+static void test_a_hub_that_is_right_asks_the_log_and_goes_on(void **state) {
+  struct pair *p = *state;
+  world_open(&p->a);
+  put_one(&p->a, "r", "1");
+  put_one(&p->a, "r", "2");
+  add_entry(&p->a, 1, 2, 12345, "3");
+  add_entry(&p->a, 2, 2, 12345, "4"); /* is known for it by now */
+  put_one(&p->a, "r", "5");
+  assert_int_equal(put_one(&p->a, "r", "6"), 6);
+}
+
+static void test_a_hub_that_cannot_tell_stops(void **state) {
+  struct pair *p = *state;
+  world_open(&p->a);
+  put_one(&p->a, "r", "1");
+  world_reopen(&p->a);
+  put_one(&p->a, "r", "2"); /* all that this run has seen */
+  add_entry(&p->a, 1, fake_log_last(p->a.log), 12345, "3");
+  expect_stopped(&p->a, "this hub and another have applied different entries");
+}
+
+static void test_while_the_log_does_not_answer_nothing_is_taken(void **state) {
+  struct pair *p = *state;
+  world_open(&p->a);
+  put_one(&p->a, "r", "1");
+  fake_log_set_dumb(p->a.log, true);
+  add_entry(&p->a, 1, 1, 12345, "2");
+  put_until(&p->a, "asking the log");
+  assert_true(put_again(&p->a) != 0);
+  fake_log_set_dumb(p->a.log, false);
+  put_until(&p->a, "");
+  assert_int_equal(put_again(&p->a), 0);
+}
+
+static void test_hubs_agree_after_a_restart_and_from_a_later_start(void **state) {
+  struct pair *p = *state;
+  world_open(&p->a);
+  for (int i = 0; i < 10; i++)
+    put_one(&p->a, "r", "1");
+  world_open(&p->b);
+  put_one(&p->b, "r", "2");
+  world_reopen(&p->a);
+  put_one(&p->a, "r", "3");
+  put_one(&p->b, "r", "4");
+  world_reopen(&p->b);
+  put_one(&p->a, "r", "5");
+  assert_int_equal(put_one(&p->b, "r", "6"), 15);
+  assert_int_equal(put_one(&p->a, "r", "7"), 16);
+}
+
+#define PAIR_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      PAIR_TEST(test_a_hub_with_another_entry_than_the_log_stops_and_others_go_on),
+      PAIR_TEST(test_a_hub_that_is_right_asks_the_log_and_goes_on),
+      PAIR_TEST(test_a_hub_that_cannot_tell_stops),
+      PAIR_TEST(test_while_the_log_does_not_answer_nothing_is_taken),
+      PAIR_TEST(test_hubs_agree_after_a_restart_and_from_a_later_start),
+  };
+  return cmocka_run_group_tests_name("hubs that parted", tests, NULL, NULL);
+}
