@@ -119,6 +119,11 @@ static struct store_log_entry *take(struct store_log *base, size_t max_bytes) {
   return take_list(log, &log->entries, max_bytes);
 }
 
+static int get(struct store_log *base, uint64_t seq, struct store_log_entry **out,
+               struct cws_error *err) {
+  return nats_stream_get((struct nats_log *)base, seq, out, err);
+}
+
 static int state(struct store_log *base, struct store_log_state *out, struct cws_error *err) {
   int code = nats_stream_state((struct nats_log *)base, out, err);
   return code == CWS_ENOTFOUND ? CWS_ESTORE : code;
@@ -230,6 +235,7 @@ const struct store_log_ops nats_log_ops = {
     .state = state,
     .follow = nats_follow,
     .take = take,
+    .get = get,
     .publish = nats_publish,
     .take_outcome = nats_publish_take,
     .tell = tell,

@@ -117,6 +117,10 @@ int nats_stream_open(struct nats_log *log, const struct store_nats_options *opti
 /* CWS_ENOTFOUND: there is none. */
 int nats_stream_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err);
 
+/* As of store_log_ops. */
+int nats_stream_get(struct nats_log *log, uint64_t seq, struct store_log_entry **out,
+                    struct cws_error *err);
+
 /* ---- nats_publish.c ---- */
 int nats_publish_start(struct nats_log *log, struct cws_error *err);
 void nats_publish_stop(struct nats_log *log);

@@ -306,6 +306,24 @@ int nats_stream_open(struct nats_log *log, const struct store_nats_options *opti
   return code;
 }
 
+/* STREAM.MSG.GET, which the stream's leader answers: none of its other servers, nor what an old
+ * leader had. */
+int nats_stream_get(struct nats_log *log, uint64_t seq, struct store_log_entry **out,
+                    struct cws_error *err) {
+  natsMsg *msg = NULL;
+  jsErrCode js = 0;
+  natsStatus s = js_GetMsg(&msg, log->js, log->name, seq, NULL, &js);
+  if (s == NATS_NOT_FOUND)
+    return CWS_ENOTFOUND;
+  if (s != NATS_OK) {
+    int code = explain(log, s, js, err);
+    return code == CWS_ENOMEM ? code : CWS_ESTORE;
+  }
+  *out = nats_entry_new(seq, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg));
+  natsMsg_Destroy(msg);
+  return *out != NULL ? 0 : err_set(err, CWS_ENOMEM, NULL);
+}
+
 int nats_stream_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err) {
   jsStreamInfo *si = NULL;
   jsErrCode js = 0;

@@ -90,6 +90,20 @@ static void an_empty_log_has_its_first_entry_still_to_come(void **state) {
   hub_close(&one);
 }
 
+static void an_entry_can_be_asked_for(void **state) {
+  (void)state;
+  struct store_log_entry *entry;
+  hub_open(&one, &nodes, "asked");
+  put_many(&one, "entry", 3);
+  assert_int_equal(one.log->ops->get(one.log, 2, &entry, NULL), 0);
+  assert_int_equal(entry->seq, 2);
+  assert_int_equal(entry->len, 7);
+  assert_memory_equal(entry->bytes, "entry 2", 7);
+  free(entry);
+  assert_int_equal(one.log->ops->get(one.log, 4, &entry, NULL), CWS_ENOTFOUND);
+  hub_close(&one);
+}
+
 /* ---- size ---- */
 
 static void an_entry_that_is_too_large_is_refused_and_the_largest_is_not(void **state) {
@@ -237,6 +251,7 @@ int main(void) {
       cmocka_unit_test(entries_of_two_hubs_come_to_both_in_the_same_order_each_once),
       cmocka_unit_test(following_begins_behind_any_entry),
       cmocka_unit_test(an_empty_log_has_its_first_entry_still_to_come),
+      cmocka_unit_test(an_entry_can_be_asked_for),
       cmocka_unit_test(an_entry_that_is_too_large_is_refused_and_the_largest_is_not),
       cmocka_unit_test(what_is_not_taken_waits_where_it_is),
       cmocka_unit_test(what_is_told_comes_to_others_and_not_to_oneself),
