@@ -3,6 +3,9 @@
  * of to its coming back. While it is out, the next batch forms. It owns what callers are told when
  * the log does not take it. An entry that may stand is sent again and again, even when nobody waits
  * for it any more: as long as it is out, nothing of this hub can come before it.
+ *
+ * Callers are answered when it has come back and the log has acknowledged it. Either alone is not
+ * enough: a leader that has lost its place without knowing may give out what nobody else has.
  */
 #include "server/store/store_shared.h"
 
@@ -193,6 +196,8 @@ static void attempt(struct store *s) {
   struct cws_error why = {0};
   int code = f->bytes.failed ? CWS_ENOMEM : 0;
   f->ticket = ++r->next_ticket;
+  if (f->first_ticket == 0)
+    f->first_ticket = f->ticket;
   f->retry_ms = store_mono_ms() + STORE_LOG_OUTCOME_MS + SHARED_PROBE_MS;
   if (code == 0)
     code = check_log(r, &why);
@@ -209,6 +214,8 @@ static void attempt(struct store *s) {
 }
 
 static void take_outcome(struct store_flight *f, const struct store_log_outcome *o) {
+  if (f->is_under_way && o->ticket >= f->first_ticket && o->code == 0)
+    f->is_acked = true;
   if (o->ticket != f->ticket)
     return;
   f->ticket = 0;
@@ -218,7 +225,23 @@ static void take_outcome(struct store_flight *f, const struct store_log_outcome 
   if (o->code == CWS_ESTORE)
     f->retry_ms = store_mono_ms() + SHARED_RETRY_MS;
   else if (o->code != 0)
-    f->retry_ms = store_mono_ms();
+    f->retry_ms = store_mono_ms() + (f->is_held ? SHARED_RETRY_MS : 0);
+}
+
+bool store_flight_is_waited_for(const struct store_shared *r, const struct store_entry_head *head) {
+  const struct store_flight *f = &r->flight;
+  bool has_callers = f->positions != NULL || f->batch.appends != NULL || f->batch.removes != NULL;
+  return f->is_under_way && !f->is_given_up && has_callers && head->number == f->number &&
+         memcmp(&head->writer, &r->id, sizeof(r->id)) == 0;
+}
+
+/* Asked again soon: the leader that took it may be gone. */
+void store_flight_hold(struct store_shared *r) {
+  struct store_flight *f = &r->flight;
+  int64_t soon_ms = store_mono_ms() + SHARED_RETRY_MS;
+  f->is_held = true;
+  if (f->retry_ms > soon_ms)
+    f->retry_ms = soon_ms;
 }
 
 void store_flight_look(struct store *s) {

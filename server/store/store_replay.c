@@ -186,13 +186,6 @@ static int apply_own(struct replay *p) {
   return code;
 }
 
-static bool is_waited_for(const struct store_shared *r, const struct store_entry_head *head) {
-  const struct store_flight *f = &r->flight;
-  bool has_callers = f->positions != NULL || f->batch.appends != NULL || f->batch.removes != NULL;
-  return f->is_under_way && !f->is_given_up && has_callers && head->number == f->number &&
-         memcmp(&head->writer, &r->id, sizeof(r->id)) == 0;
-}
-
 static bool is_flight(const struct store_shared *r, const struct store_entry_head *head) {
   return r->flight.is_under_way && head->number == r->flight.number &&
          memcmp(&head->writer, &r->id, sizeof(r->id)) == 0;
@@ -220,7 +213,7 @@ static int apply_entry(struct replay *p, const struct store_log_entry *entry) {
   p->apply.max_events = head.max_request_events;
   p->apply.max_bytes = head.max_request_bytes;
   p->has_own = p->has_own || is_flight(r, &head);
-  code = is_waited_for(r, &head) ? apply_own(p) : apply_read(p, &reader);
+  code = store_flight_is_waited_for(r, &head) ? apply_own(p) : apply_read(p, &reader);
   return code == 0 ? store_apply_trims(&p->apply) : code;
 }
 

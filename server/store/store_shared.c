@@ -151,11 +151,11 @@ int store_shared_open(struct store *s, const struct store_log_ops *ops, const ch
   return 0;
 }
 
-static void free_come(struct store_shared *r) {
-  while (r->come != NULL) {
-    struct store_log_entry *entry = r->come;
-    r->come = entry->next;
+static void free_list(struct store_log_entry *entry) {
+  while (entry != NULL) {
+    struct store_log_entry *next = entry->next;
     free(entry);
+    entry = next;
   }
 }
 
@@ -165,7 +165,8 @@ void store_shared_close(struct store *s) {
     return;
   if (r->log != NULL)
     r->log->ops->close(r->log);
-  free_come(r);
+  free_list(r->come);
+  free_list(r->held);
   store_writers_finish(&r->writers);
   buf_finish(&r->flight.bytes);
   free(r);
@@ -203,13 +204,39 @@ static void note_failure(struct store_shared *r, const struct cws_error *why) {
     r->broken = *why;
 }
 
+static bool is_to_be_held(const struct store_shared *r, const struct store_log_entry *entry) {
+  struct store_entry_reader reader;
+  struct store_entry_head head;
+  return store_entry_read_head(&reader, entry->bytes, entry->len, &head, NULL) == 0 &&
+         store_flight_is_waited_for(r, &head);
+}
+
+/* What this hub waits for is applied once it is acknowledged, or nobody waits any more; and what
+ * comes after it, after it. */
+static void take_what_came(struct store_shared *r) {
+  bool waits = r->flight.is_under_way && !r->flight.is_acked && !r->flight.is_given_up;
+  if (r->held != NULL && waits)
+    return;
+  r->come = r->held != NULL ? r->held : r->log->ops->take(r->log, SHARED_TAKE_BYTES);
+  r->held = NULL;
+  if (!waits)
+    return;
+  struct store_log_entry **link = &r->come;
+  while (*link != NULL && !is_to_be_held(r, *link))
+    link = &(*link)->next;
+  r->held = *link;
+  *link = NULL;
+  if (r->held != NULL)
+    store_flight_hold(r);
+}
+
 static void apply_what_came(struct store *s) {
   struct store_shared *r = s->shared;
   struct cws_error why = {0};
   if (r->broken.code != 0 || (r->apply_retry_ms != 0 && store_mono_ms() < r->apply_retry_ms))
     return;
   if (r->come == NULL)
-    r->come = r->log->ops->take(r->log, SHARED_TAKE_BYTES);
+    take_what_came(r);
   if (r->come == NULL)
     return;
   int code = 0;
@@ -483,9 +510,9 @@ static bool turn(struct store *s) {
   struct store_batch batch;
   bool goes_on = true;
   take_told(s);
+  store_flight_look(s);
   apply_what_came(s);
   settle_doubt(s);
-  store_flight_look(s);
   update_health(s);
   if (r->flight.is_under_way && !r->flight.is_given_up) {
     store_queue_wait(&s->queue, wake_ms(s));

@@ -78,9 +78,11 @@ struct store_flight {
   const struct store_pending_entry *positions, *positions_end;
   struct store_batch batch; /* with the callers who wait; empty once they were told */
   int64_t begun_ms, retry_ms;
-  uint64_t ticket;  /* of the last attempt; 0: it has its outcome */
-  bool may_stand;   /* an attempt may have been stored, now or later */
-  bool is_given_up; /* nobody waits any more, but it may stand */
+  uint64_t first_ticket, ticket; /* of the attempts; the last one's is 0 when it has its outcome */
+  bool is_acked;                 /* the log says that it stands */
+  bool is_held;                  /* it came back before that */
+  bool may_stand;                /* an attempt may have been stored, now or later */
+  bool is_given_up;              /* nobody waits any more, but it may stand */
   struct cws_error why;
 };
 
@@ -93,6 +95,10 @@ void store_flight_start_probe(struct store *s);
 void store_flight_look(struct store *s);
 /* It came back and was applied, and its callers were told. */
 void store_flight_arrived(struct store *s);
+/* Whether that entry is the one that is out, and somebody waits for it. */
+bool store_flight_is_waited_for(const struct store_shared *r, const struct store_entry_head *head);
+/* It came back, and the log has not said that it stands. */
+void store_flight_hold(struct store_shared *r);
 /* When store_flight_look is to be called again. */
 int64_t store_flight_due_ms(const struct store_shared *r);
 
@@ -161,7 +167,9 @@ struct store_shared {
   uint64_t applied;             /* the state follows from the log up to here */
   int64_t time_ms;              /* of the log: that of the newest entry, never less */
   struct store_log_entry *come; /* to be applied */
-  int64_t apply_retry_ms;       /* 0: the last one went well */
+  struct store_log_entry
+      *held;              /* once what this hub waits for is acknowledged: that, and the rest */
+  int64_t apply_retry_ms; /* 0: the last one went well */
   struct store_chain chain;
   int64_t doubt_retry_ms; /* when the log is asked about a doubt */
   bool is_well;           /* what is put in can go to the log */
