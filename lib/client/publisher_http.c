@@ -2,7 +2,8 @@
  * publisher_http: whatever is queued goes out as one batch by POST, one call at a time.
  * A batch is all or nothing. A failed call is repeated with the same events, since
  * only the same batch gets the same answer; a refused batch is sent again event by event,
- * so that the blame is exact and everything else is stored.
+ * so that the blame is exact and everything else is stored. So is one whose ids have others in
+ * between: an earlier publisher had sent its events in other batches.
  */
 #include "lib/client/publisher.h"
 #include "lib/client/reply.h"
@@ -49,6 +50,7 @@ static void http_path(struct buf *b, const struct cws_publisher *p) {
 
 /* ---- answers ---- */
 
+/* The batch's ids, if they follow each other. */
 static bool read_answer(const struct http_answer *answer, int64_t batch, int64_t *first,
                         bool *duplicate) {
   json_t *json = json_loadb(answer->body, answer->body_len, 0, NULL);
@@ -62,11 +64,22 @@ static bool read_answer(const struct http_answer *answer, int64_t batch, int64_t
   return good;
 }
 
+/* The batch that was just answered. */
+static void send_singly(struct cws_publisher *p) {
+  p->http.singles = p->http.batch;
+  p->http.batch = 0;
+}
+
 static void batch_stored(struct cws_publisher *p, const struct http_answer *answer) {
   int64_t first, batch = p->http.batch;
   bool duplicate;
   struct cws_error why = {0};
-  if (!read_answer(answer, batch, &first, &duplicate)) {
+  bool is_run = read_answer(answer, batch, &first, &duplicate);
+  if (!is_run && batch > 1 && first > 0) {
+    send_singly(p);
+    return;
+  }
+  if (!is_run) {
     err_set(&why, CWS_EPROTOCOL, "the hub's answer does not fit the %lld events that were sent",
             (long long)batch);
     publisher_finish(p, &why);
@@ -80,12 +93,11 @@ static void batch_stored(struct cws_publisher *p, const struct http_answer *answ
 }
 
 static void batch_refused(struct cws_publisher *p, const struct cws_error *why) {
-  int64_t batch = p->http.batch;
-  p->http.batch = 0;
-  if (batch > 1) {
-    p->http.singles = batch;
+  if (p->http.batch > 1) {
+    send_singly(p);
     return;
   }
+  p->http.batch = 0;
   if (p->http.singles > 0)
     p->http.singles--;
   publisher_refused(p, p->head->seq, why);

@@ -439,10 +439,39 @@ static void over_http_each_bad_event_of_a_batch_is_blamed_alone(void **state) {
   free(s);
 }
 
+/* Each event was stored before, one by one, with another publisher's in between. */
+static void interleaved_http_script(struct fake_conn *c, int index, void *user) {
+  struct stored *s = user;
+  (void)index;
+  do {
+    int64_t first = 0;
+    bool duplicate = false;
+    int64_t count = store_batch(s, fake_body(c), false, &first, &duplicate);
+    s->batches += count > 1;
+    reply_stored(c, 2 * first, count > 1 ? 2 * count - 1 : 1, true);
+  } while (fake_next_request(c));
+}
+
+static void over_http_events_that_have_others_between_them_are_asked_for_one_by_one(void **state) {
+  (void)state;
+  struct stored *stored = calloc(1, sizeof(*stored));
+  struct seen *s = calloc(1, sizeof(*s));
+  s->to_send = 20;
+  publish(interleaved_http_script, stored, false, 20, s);
+  assert_string_equal(s->message, "");
+  assert_int_equal(s->answered, 20);
+  assert_true(stored->batches > 0);
+  for (int64_t i = 0; i < 20; i++)
+    assert_int_equal(s->published[i], 2 * (i + 1));
+  free(stored);
+  free(s);
+}
+
 static void lying_http_script(struct fake_conn *c, int index, void *user) {
   (void)index;
-  fake_reply(c, 201, "", user);
-  fake_wait_end(c);
+  do
+    fake_reply(c, 201, "", user);
+  while (fake_next_request(c));
 }
 
 static void an_answer_that_does_not_fit_ends_it(void **state) {
@@ -522,6 +551,7 @@ int main(void) {
       cmocka_unit_test(who_may_not_publish_is_told_by_the_end),
       cmocka_unit_test(over_cuts_http_stores_each_event_once_in_order),
       cmocka_unit_test(over_http_each_bad_event_of_a_batch_is_blamed_alone),
+      cmocka_unit_test(over_http_events_that_have_others_between_them_are_asked_for_one_by_one),
       cmocka_unit_test(an_answer_that_does_not_fit_ends_it),
       cmocka_unit_test(a_publisher_with_nothing_to_send_ends),
       cmocka_unit_test(what_is_no_event_is_refused_at_once),
