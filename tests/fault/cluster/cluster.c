@@ -1,0 +1,196 @@
+/* cluster: see cluster.h. */
+#include "tests/fault/cluster/cluster.h"
+
+#include "tests/unit/support/live_hub.h"
+#include "tests/unit/support/raw_http.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs those before it */
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PREFIX "councilws"
+
+/* ---- life ---- */
+
+void cluster_make(struct cluster *c) {
+  *c = (struct cluster){0};
+  temp_folder_make(&c->folder);
+  temp_folder_write(&c->folder, "secret", LIVE_SECRET);
+  snprintf(c->secret, sizeof c->secret, "%s/secret", c->folder.path);
+  c->token = live_token_all();
+  nats_nodes_start(&c->nats, CLUSTER_NODES, "max_payload: 8MB");
+  snprintf(c->store, sizeof c->store, "nats:%s", c->nats.servers);
+  for (int i = 0; i < CLUSTER_HUBS; i++) {
+    struct cluster_hub *h = &c->hubs[i];
+    snprintf(h->url, sizeof h->url, "unix:%s/hub%d.sock", c->folder.path, i);
+    snprintf(h->state, sizeof h->state, "%s/state%d.db", c->folder.path, i);
+    cluster_start_hub(c, i);
+  }
+}
+
+void cluster_remove(struct cluster *c) {
+  for (int i = 0; i < CLUSTER_HUBS; i++) {
+    pid_t pid = c->hubs[i].process.pid;
+    if (pid != 0 && kill(pid, SIGKILL) == 0)
+      waitpid(pid, NULL, 0);
+  }
+  nats_nodes_finish(&c->nats);
+  free(c->token);
+  temp_folder_remove(&c->folder);
+}
+
+/* ---- hubs ---- */
+
+void cluster_start_hub(struct cluster *c, int hub) {
+  struct cluster_hub *h = &c->hubs[hub];
+  char log[96];
+  const char *const options[] = {
+      "--listen", h->url,      "--listen", "127.0.0.1:0",   "--store", c->store, "--nats-state",
+      h->state,   "--workers", "2",        "--secret-file", c->secret, NULL};
+  h->port = 0;
+  snprintf(log, sizeof log, "%s/hub%d.%d.log", c->folder.path, hub, ++h->lives);
+  hub_process_start(&h->process, log, options);
+}
+
+void cluster_kill_hub(struct cluster *c, int hub) {
+  hub_process_kill(&c->hubs[hub].process);
+  c->hubs[hub].is_frozen = false;
+}
+
+void cluster_freeze_hub(struct cluster *c, int hub) {
+  int status;
+  pid_t pid = c->hubs[hub].process.pid;
+  kill(pid, SIGSTOP);
+  assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+  assert_true(WIFSTOPPED(status));
+  c->hubs[hub].is_frozen = true;
+}
+
+void cluster_thaw_hub(struct cluster *c, int hub) {
+  kill(c->hubs[hub].process.pid, SIGCONT);
+  c->hubs[hub].is_frozen = false;
+}
+
+void cluster_check(struct cluster *c) {
+  for (int i = 0; i < CLUSTER_HUBS; i++)
+    if (c->hubs[i].process.pid != 0 && !c->hubs[i].is_frozen)
+      hub_process_check(&c->hubs[i].process);
+}
+
+int cluster_port(struct cluster *c, int hub) {
+  struct cluster_hub *h = &c->hubs[hub];
+  char line[512];
+  FILE *f = h->port == 0 ? fopen(h->process.log, "r") : NULL;
+  while (f != NULL && h->port == 0 && fgets(line, sizeof line, f) != NULL)
+    if (sscanf(line, "http://127.0.0.1:%d", &h->port) != 1)
+      h->port = 0;
+  if (f != NULL)
+    fclose(f);
+  return h->port;
+}
+
+bool cluster_is_ready(struct cluster *c, int hub) {
+  struct cluster_hub *h = &c->hubs[hub];
+  const struct raw_request ask = {.path = "/healthz/ready"};
+  struct raw_reply r;
+  if (h->process.pid == 0 || h->is_frozen || h->is_parted || cluster_port(c, hub) == 0)
+    return false;
+  raw_ask(h->port, &ask, &r);
+  bool is = r.status == 200;
+  if (!is)
+    h->is_parted = strstr(r.body, "start from a copy") != NULL;
+  raw_reply_free(&r);
+  return is;
+}
+
+void cluster_print_logs(const struct cluster *c) {
+  for (int i = 0; i < CLUSTER_HUBS; i++) {
+    print_error("hub %d, life %d%s:\n", i, c->hubs[i].lives,
+                c->hubs[i].is_parted ? ", stopped for good" : "");
+    hub_process_print_log(&c->hubs[i].process);
+  }
+}
+
+/* ---- nodes ---- */
+
+void cluster_kill_node(struct cluster *c, int node) {
+  nats_node_kill(&c->nats, (size_t)node);
+  c->is_frozen[node] = false;
+}
+
+void cluster_freeze_node(struct cluster *c, int node) {
+  nats_node_freeze(&c->nats, (size_t)node);
+  c->is_frozen[node] = true;
+}
+
+void cluster_heal_nodes(struct cluster *c) {
+  for (int i = 0; i < CLUSTER_NODES; i++) {
+    if (c->is_frozen[i])
+      nats_node_thaw(&c->nats, (size_t)i);
+    c->is_frozen[i] = false;
+    if (c->nats.nodes[i].pid == 0)
+      nats_node_start(&c->nats, (size_t)i);
+  }
+}
+
+/* ---- who leads ---- */
+
+#define ASK_LEADER                                                                                 \
+  "CONNECT {\"verbose\":false}\r\nSUB leader.asked 1\r\n"                                          \
+  "PUB $JS.API.STREAM.INFO." PREFIX " leader.asked 0\r\n\r\n"
+
+static int connect_to(int port) {
+  const struct timeval patience = {.tv_sec = 1};
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  assert_true(fd >= 0);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (connect(fd, (struct sockaddr *)&at, sizeof at) == 0)
+    return fd;
+  close(fd);
+  return -1;
+}
+
+static int leader_by(int port) {
+  char text[8192];
+  size_t len = 0;
+  const char *at = NULL;
+  int leader = -1, fd = connect_to(port);
+  if (fd < 0 || send(fd, ASK_LEADER, strlen(ASK_LEADER), MSG_NOSIGNAL) < 0)
+    len = sizeof text;
+  while (leader < 0 && len < sizeof text - 1) {
+    ssize_t n = recv(fd, text + len, sizeof text - 1 - len, 0);
+    if (n <= 0)
+      break;
+    text[len += (size_t)n] = '\0';
+    at = strstr(text, "\"leader\":\"n");
+    if (at != NULL && at[11] != '\0')
+      leader = at[11] - '0';
+  }
+  if (fd >= 0)
+    close(fd);
+  return leader;
+}
+
+int cluster_leader(const struct cluster *c) {
+  int leader = -1;
+  for (int i = 0; leader < 0 && i < CLUSTER_NODES; i++)
+    if (c->nats.nodes[i].pid != 0 && !c->is_frozen[i])
+      leader = leader_by(c->nats.nodes[i].port);
+  return leader;
+}
