@@ -32,15 +32,41 @@ static bool is_wrong(const struct store_chain *c, const struct store_writer_id *
   return false;
 }
 
+static struct store_peer *find_peer(struct store_chain *c, const struct store_writer_id *writer) {
+  for (size_t i = 0; i < SHARED_PEERS_MAX; i++)
+    if (c->peers[i].agreed != 0 && memcmp(&c->peers[i].writer, writer, sizeof(*writer)) == 0)
+      return &c->peers[i];
+  return NULL;
+}
+
+static void note_agreement(struct store_chain *c, const struct store_entry_head *head) {
+  struct store_peer *peer = find_peer(c, &head->writer);
+  if (peer == NULL) {
+    peer = &c->peers[c->next_peer];
+    c->next_peer = (c->next_peer + 1) % SHARED_PEERS_MAX;
+  }
+  *peer = (struct store_peer){.writer = head->writer, .agreed = head->place};
+  if (head->place > c->agreed)
+    c->agreed = head->place;
+}
+
+/* What this hub shares with a third one says nothing of the two: that one may have been given the
+ * same, or be further. */
+static uint64_t last_agreement(struct store_chain *c, const struct store_entry_head *head) {
+  const struct store_peer *peer = find_peer(c, &head->writer);
+  uint64_t place = peer != NULL ? peer->agreed : c->agreed;
+  return place < head->place ? place : 0;
+}
+
 void store_chain_compare(struct store_chain *c, const struct store_entry_head *head) {
   const struct store_link *link = link_of(c, head->place);
   if (link->seq != head->place || is_wrong(c, &head->writer))
     return;
   if (link->hash == head->hash) {
-    if (head->place > c->agreed)
-      c->agreed = head->place;
+    note_agreement(c, head);
   } else if (c->doubt == 0) {
     c->doubt = head->place;
+    c->doubt_from = last_agreement(c, head);
     c->doubter = head->writer;
   }
 }
@@ -65,7 +91,7 @@ static int check_link(struct store *s, const struct store_link *link, struct cws
 /* The newest first: that is where hubs part. */
 static int check_links(struct store *s, uint64_t *seq, struct cws_error *err) {
   struct store_chain *c = &s->shared->chain;
-  for (*seq = c->doubt; *seq > c->agreed; --*seq) {
+  for (*seq = c->doubt; *seq > c->doubt_from; --*seq) {
     const struct store_link *link = link_of(c, *seq);
     if (link->seq != *seq)
       return 0;
@@ -82,7 +108,7 @@ int store_chain_check(struct store *s, struct cws_error *err) {
   int code = check_links(s, &seq, err);
   if (code != 0)
     return code;
-  if (seq != c->agreed)
+  if (seq != c->doubt_from)
     return err_set(err, CWS_ECORRUPT,
                    "this hub and another have applied different entries up to %llu of the log",
                    (unsigned long long)c->doubt);

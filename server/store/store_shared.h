@@ -112,6 +112,7 @@ int store_replay(struct store *s, struct cws_error *err);
 #define SHARED_LINKS 4096                    /* some seconds of a busy log; hubs part within less */
 #define SHARED_SILENT_MAX (SHARED_LINKS / 4) /* entries of others, before one says where it is */
 #define SHARED_WRONG_MAX 8
+#define SHARED_PEERS_MAX 16
 
 struct store_link { /* an entry that was applied */
   uint64_t seq;     /* 0: none */
@@ -119,13 +120,21 @@ struct store_link { /* an entry that was applied */
   uint32_t crc;     /* of its bytes */
 };
 
+struct store_peer { /* another hub */
+  struct store_writer_id writer;
+  uint64_t agreed; /* the newest entry up to which it had the same; 0: nothing is known */
+};
+
 struct store_chain {
   uint64_t hash; /* of all entries that were applied */
   struct store_link links[SHARED_LINKS];
   uint64_t
       agreed; /* the newest entry up to which another hub had the same; 0: the log's beginning */
-  uint64_t doubt; /* an entry up to which another one had something else; 0: none */
+  uint64_t doubt;      /* an entry up to which another one had something else; 0: none */
+  uint64_t doubt_from; /* up to there they had the same; 0: the log's beginning */
   struct store_writer_id doubter;
+  struct store_peer peers[SHARED_PEERS_MAX];
+  size_t next_peer;
   struct store_writer_id wrong[SHARED_WRONG_MAX]; /* hubs that are known to be */
   bool has_wrong[SHARED_WRONG_MAX];
   size_t next_wrong;

@@ -116,6 +116,20 @@ static void test_a_hub_that_is_right_asks_the_log_and_goes_on(void **state) {
   assert_int_equal(put_one(&p->a, "r", "6"), 6);
 }
 
+static void test_hubs_that_agree_on_what_came_since_go_on(void **state) {
+  struct pair *p = *state;
+  world_open(&p->a);
+  world_open(&p->b);
+  for (int i = 1; i <= 6; i += 2) {
+    put_one(&p->a, "r", "1");
+    put_one(&p->b, "r", "1");
+  }
+  add_entry(&p->a, 1, 2, 12345, "2"); /* a third one, from before that */
+  assert_int_equal(put_one(&p->a, "r", "3"), 8);
+  assert_int_equal(put_one(&p->b, "r", "4"), 9);
+  assert_int_equal(put_one(&p->a, "r", "5"), 10);
+}
+
 static void test_a_hub_that_cannot_tell_stops(void **state) {
   struct pair *p = *state;
   world_open(&p->a);
@@ -161,6 +175,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       PAIR_TEST(test_a_hub_with_another_entry_than_the_log_stops_and_others_go_on),
       PAIR_TEST(test_a_hub_that_is_right_asks_the_log_and_goes_on),
+      PAIR_TEST(test_hubs_that_agree_on_what_came_since_go_on),
       PAIR_TEST(test_a_hub_that_cannot_tell_stops),
       PAIR_TEST(test_while_the_log_does_not_answer_nothing_is_taken),
       PAIR_TEST(test_hubs_agree_after_a_restart_and_from_a_later_start),
