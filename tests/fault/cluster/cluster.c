@@ -117,7 +117,20 @@ bool cluster_is_ready(struct cluster *c, int hub) {
   return is;
 }
 
+static void print_node(const struct nats_node *node) {
+  char line[512];
+  FILE *f = fopen(node->output, "r");
+  while (f != NULL && fgets(line, sizeof line, f) != NULL)
+    print_error("%s", line);
+  if (f != NULL)
+    fclose(f);
+}
+
 void cluster_print_logs(const struct cluster *c) {
+  for (int i = 0; i < CLUSTER_NODES; i++) {
+    print_error("node n%d:\n", i);
+    print_node(&c->nats.nodes[i]);
+  }
   for (int i = 0; i < CLUSTER_HUBS; i++) {
     print_error("hub %d, life %d%s:\n", i, c->hubs[i].lives,
                 c->hubs[i].is_parted ? ", stopped for good" : "");
@@ -149,9 +162,9 @@ void cluster_heal_nodes(struct cluster *c) {
 
 /* ---- who leads ---- */
 
-#define ASK_LEADER                                                                                 \
-  "CONNECT {\"verbose\":false}\r\nSUB leader.asked 1\r\n"                                          \
-  "PUB $JS.API.STREAM.INFO." PREFIX " leader.asked 0\r\n\r\n"
+#define ASK_STREAM                                                                                 \
+  "CONNECT {\"verbose\":false}\r\nSUB asked 1\r\n"                                                 \
+  "PUB $JS.API.STREAM.INFO." PREFIX " asked 0\r\n\r\n"
 
 static int connect_to(int port) {
   const struct timeval patience = {.tv_sec = 1};
@@ -166,31 +179,42 @@ static int connect_to(int port) {
   return -1;
 }
 
-static int leader_by(int port) {
-  char text[8192];
+/* What JetStream says of the stream; "" where nobody answers. */
+static void ask_node(int port, char *text, size_t size) {
   size_t len = 0;
-  const char *at = NULL;
-  int leader = -1, fd = connect_to(port);
-  if (fd < 0 || send(fd, ASK_LEADER, strlen(ASK_LEADER), MSG_NOSIGNAL) < 0)
-    len = sizeof text;
-  while (leader < 0 && len < sizeof text - 1) {
-    ssize_t n = recv(fd, text + len, sizeof text - 1 - len, 0);
-    if (n <= 0)
+  int fd = connect_to(port);
+  ssize_t n = fd >= 0 ? send(fd, ASK_STREAM, strlen(ASK_STREAM), MSG_NOSIGNAL) : -1;
+  while (n > 0 && len < size - 1) {
+    n = recv(fd, text + len, size - 1 - len, 0);
+    len += n > 0 ? (size_t)n : 0;
+    text[len] = '\0';
+    if (strstr(text, "MSG asked 1 ") != NULL && strstr(text, "}]}") != NULL)
       break;
-    text[len += (size_t)n] = '\0';
-    at = strstr(text, "\"leader\":\"n");
-    if (at != NULL && at[11] != '\0')
-      leader = at[11] - '0';
   }
+  text[len] = '\0';
   if (fd >= 0)
     close(fd);
-  return leader;
+}
+
+static void ask_stream(const struct cluster *c, char *text, size_t size) {
+  text[0] = '\0';
+  for (int i = 0; strstr(text, "\"leader\":\"n") == NULL && i < CLUSTER_NODES; i++)
+    if (c->nats.nodes[i].pid != 0 && !c->is_frozen[i])
+      ask_node(c->nats.nodes[i].port, text, size);
 }
 
 int cluster_leader(const struct cluster *c) {
-  int leader = -1;
-  for (int i = 0; leader < 0 && i < CLUSTER_NODES; i++)
-    if (c->nats.nodes[i].pid != 0 && !c->is_frozen[i])
-      leader = leader_by(c->nats.nodes[i].port);
-  return leader;
+  char text[8192];
+  ask_stream(c, text, sizeof text);
+  const char *at = strstr(text, "\"leader\":\"n");
+  return at != NULL ? at[strlen("\"leader\":\"n")] - '0' : -1;
+}
+
+bool cluster_is_whole(const struct cluster *c) {
+  char text[8192];
+  int current = 0;
+  ask_stream(c, text, sizeof text);
+  for (const char *at = text; (at = strstr(at, "\"current\":true")) != NULL; at++)
+    current++;
+  return current == CLUSTER_NODES - 1 && strstr(text, "\"offline\":true") == NULL;
 }

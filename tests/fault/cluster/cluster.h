@@ -52,6 +52,8 @@ void cluster_heal_nodes(struct cluster *c);
 void cluster_check(struct cluster *c);
 /* The stream's leader; -1: there is none, or nobody knows. */
 int cluster_leader(const struct cluster *c);
+/* It has a leader, and all the others have what that one has. */
+bool cluster_is_whole(const struct cluster *c);
 /* Whether a hub takes events; notices those that have stopped for good. */
 bool cluster_is_ready(struct cluster *c, int hub);
 /* The port that it listens on in this life; 0: not yet. */

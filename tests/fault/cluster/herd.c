@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define BEAT_MS 20
+#define BEAT_MS 60
 
 int64_t herd_now_ms(void) {
   struct timespec now;
@@ -29,8 +29,8 @@ static struct cws_client *new_client(struct herd *h, int hub) {
   o.url = h->cluster->hubs[hub].url;
   o.token = h->cluster->token;
   o.uv_loop = &h->loop;
-  o.backoff_base_ms = 50;
-  o.backoff_cap_ms = 250;
+  o.backoff_base_ms = 100;
+  o.backoff_cap_ms = 1000;
   if (cws_client_new(&o, &client, &err) != 0)
     fail_msg("cws_client_new: %s", err.message);
   return client;

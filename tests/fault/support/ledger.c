@@ -61,6 +61,10 @@ int64_t ledger_send(struct ledger *l, int publisher) {
   return number;
 }
 
+static const char *is_acknowledged(const struct ledger *l, int publisher, int64_t number) {
+  return l->publishers[publisher].acknowledged[number] ? " (acknowledged)" : "";
+}
+
 /* One event, one id; one id, one event. */
 static void learn(struct ledger *l, int request, int64_t message_id, int publisher,
                   int64_t number) {
@@ -71,8 +75,10 @@ static void learn(struct ledger *l, int request, int64_t message_id, int publish
     fail_msg("event %d-%" PRId64 " of '%s' is stored twice: as %" PRId64 " and as %" PRId64,
              publisher, number, l->requests[request].id, p->ids[number], message_id);
   if (e->publisher != -1 && (e->publisher != publisher || e->number != number))
-    fail_msg("message %" PRId64 " of '%s' was event %d-%" PRId64 " and is now %d-%" PRId64,
-             message_id, l->requests[request].id, e->publisher, e->number, publisher, number);
+    fail_msg("message %" PRId64 " of '%s' was event %d-%" PRId64 "%s and is now %d-%" PRId64 "%s",
+             message_id, l->requests[request].id, e->publisher, e->number,
+             is_acknowledged(l, e->publisher, e->number), publisher, number,
+             is_acknowledged(l, publisher, number));
   p->ids[number] = message_id;
   *e = (struct ledger_event){publisher, number};
 }
