@@ -95,6 +95,7 @@ struct stream_info {
   int64_t first_id, last_id; /* first_id = last_id + 1 when it holds no event */
   int64_t count, bytes, created_ms, updated_ms;
   int watchers;
+  bool is_shared; /* other hubs have it, too, and may be further for a moment */
   bool deleted; /* by DELETE: say bye. This object never comes back; opening the request again gives
                    another */
 };

@@ -145,6 +145,7 @@ void stream_info(struct stream *s, struct stream_info *out) {
       .created_ms = s->created_ms,
       .updated_ms = s->updated_ms,
       .watchers = s->watchers,
+      .is_shared = store_is_shared(s->hub->store),
       .deleted = s->state == STREAM_GONE,
   };
   memcpy(out->epoch, s->epoch, sizeof out->epoch);

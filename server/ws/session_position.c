@@ -11,7 +11,9 @@ static void choose_after(const struct position_wish *wish, const struct stream_i
                          struct position *out) {
   bool has_epoch = wish->epoch[0] != '\0';
   bool is_same = has_epoch && strcmp(wish->epoch, info->epoch) == 0;
-  if (wish->after == 0 || (wish->after <= info->last_id && (is_same || !has_epoch))) {
+  bool is_ahead = wish->after > info->last_id; /* it was shown more at another hub */
+  if (wish->after == 0 || (!is_ahead && !has_epoch) ||
+      (is_same && (!is_ahead || info->is_shared))) {
     out->resume_from = wish->after;
     out->ack_floor = is_same ? 0 : wish->after;
     return;

@@ -27,6 +27,8 @@ struct position {
  * An `after` with the stream's epoch is a client that comes back and says what it has: its late
  * acks up to there still count (floor 0). Any other start is merely a place: the events before it
  * may never have been seen, so that an ack of the hello's own message_id must not acknowledge them.
+ * Where hubs share the store, who comes back may be ahead of this one: it goes on from there once
+ * this one has caught up.
  */
 void position_choose(const struct position_wish *wish, int64_t acked,
                      const struct stream_info *info, struct position *out);

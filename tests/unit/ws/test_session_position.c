@@ -42,6 +42,18 @@ static void after_beats_from(void **state) {
   assert_false(p.is_other_epoch);
 }
 
+static void who_is_ahead_of_a_hub_that_shares_its_store_waits_for_it(void **state) {
+  (void)state;
+  assert_true(choose(12, "e1", POSITION_FROM_START, 4).is_other_epoch);
+  info.is_shared = true;
+  struct position p = choose(12, "e1", POSITION_FROM_START, 4);
+  assert_false(p.is_other_epoch);
+  assert_int_equal(p.resume_from, 12);
+  assert_true(choose(12, "e2", POSITION_FROM_START, 4).is_other_epoch);
+  assert_true(choose(12, "", POSITION_FROM_START, 4).is_other_epoch);
+  info.is_shared = false;
+}
+
 static void after_without_an_epoch_is_taken_as_it_is(void **state) {
   (void)state;
   struct position p = choose(7, "", POSITION_FROM_ACKED, 4);
@@ -77,6 +89,7 @@ int main(void) {
       cmocka_unit_test(by_default_it_starts_after_what_is_acknowledged),
       cmocka_unit_test(from_beats_the_acknowledged_position),
       cmocka_unit_test(after_beats_from),
+      cmocka_unit_test(who_is_ahead_of_a_hub_that_shares_its_store_waits_for_it),
       cmocka_unit_test(after_without_an_epoch_is_taken_as_it_is),
       cmocka_unit_test(after_beyond_the_last_event_is_of_another_epoch),
       cmocka_unit_test(after_with_another_epoch_starts_at_the_beginning),
