@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define BEAT_MS 60
+#define BEAT_MS 100
 
 int64_t herd_now_ms(void) {
   struct timespec now;

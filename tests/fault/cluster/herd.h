@@ -17,7 +17,7 @@
 #define HERD_WINDOW 8
 #define HERD_WATCHERS (2 * LEDGER_REQUESTS + CLUSTER_HUBS)
 #define HERD_DEADLINE_MS 90000
-#define HERD_POLL_MS 100
+#define HERD_POLL_MS 200
 
 struct herd;
 
