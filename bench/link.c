@@ -34,7 +34,9 @@ static void bind_source(int fd) {
 }
 
 int link_open(struct link *link) {
-  const struct sockaddr_in *address = &link->load->options.address;
+  static unsigned turn;
+  const struct load_options *options = &link->load->options;
+  const struct sockaddr_in *address = &options->addresses[turn++ % (unsigned)options->servers];
   link->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (link->fd < 0) {
     perror("socket");

@@ -24,11 +24,14 @@ enum load_dialect {
   LOAD_NATS,  /* see nats.c */
 };
 
+#define SERVERS_MAX 8
+
 struct load_options {
   const char *scenario; /* flow, fill, replay, idle or connect */
   const char *label;
   enum load_dialect dialect;
-  struct sockaddr_in address;
+  struct sockaddr_in addresses[SERVERS_MAX]; /* connections go to them in turn */
+  int servers;
   bool tls;
   const char *token;  /* for the hub */
   const char *prefix; /* of the request ids */

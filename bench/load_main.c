@@ -44,13 +44,13 @@ static const struct option long_options[] = {{"scenario", required_argument, NUL
                                              {NULL, 0, NULL, 0}};
 
 static int usage(void) {
-  fputs(
-      "usage: load --port N [--scenario flow|fill|replay|idle|connect] [--dialect hub|nchan|nats] "
-      "[--token T] [--pids PID,…]\n"
-      "  [--requests N] [--watchers N] [--publishers N] [--pipeline N] [--bytes N] [--rate N] "
-      "[--count N] [--window N]\n"
-      "  [--warmup S] [--seconds S] [--tls] [--prefix TEXT] [--label TEXT]\n",
-      stderr);
+  fputs("usage: load --port N[,N…] [--scenario flow|fill|replay|idle|connect] [--dialect "
+        "hub|nchan|nats] "
+        "[--token T] [--pids PID,…]\n"
+        "  [--requests N] [--watchers N] [--publishers N] [--pipeline N] [--bytes N] [--rate N] "
+        "[--count N] [--window N]\n"
+        "  [--warmup S] [--seconds S] [--tls] [--prefix TEXT] [--label TEXT]\n",
+        stderr);
   return 2;
 }
 
@@ -65,6 +65,18 @@ static int take_dialect(struct load_options *options, const char *name) {
   return -1;
 }
 
+static int take_ports(struct load_options *options, char *list) {
+  char *rest;
+  for (char *port = strtok_r(list, ",", &rest); port; port = strtok_r(NULL, ",", &rest)) {
+    if (options->servers == SERVERS_MAX || atoi(port) <= 0)
+      return -1;
+    struct sockaddr_in *address = &options->addresses[options->servers++];
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+    address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  }
+  return 0;
+}
+
 static int take_option(struct load_options *options, int option) {
   switch (option) {
   case 's':
@@ -76,8 +88,7 @@ static int take_option(struct load_options *options, int option) {
   case 'd':
     return take_dialect(options, optarg);
   case 'P':
-    options->address.sin_port = htons((uint16_t)atoi(optarg));
-    return 0;
+    return take_ports(options, optarg);
   case 'T':
     options->tls = true;
     return 0;
@@ -141,13 +152,11 @@ int main(int argc, char **argv) {
                                        .window = 256,
                                        .warmup_s = 1,
                                        .seconds = 5};
-  load.options.address = (struct sockaddr_in){.sin_family = AF_INET};
-  load.options.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int option;
   while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
     if (take_option(&load.options, option))
       return usage();
-  if (optind < argc || !load.options.address.sin_port || load.options.requests < 1 ||
+  if (optind < argc || load.options.servers == 0 || load.options.requests < 1 ||
       load.options.event_bytes > 128 * 1024)
     return usage();
   signal(SIGPIPE, SIG_IGN);

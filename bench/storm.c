@@ -40,7 +40,7 @@ static int storm_open(struct load *load, int from, int to) {
 static int tls_open_one(struct load *load, SSL_CTX *tls, int number) {
   struct link link = {.load = load,
                       .path = watcher_path(load, number % load->options.requests, false)};
-  const struct sockaddr_in *address = &load->options.address;
+  const struct sockaddr_in *address = &load->options.addresses[0];
   char text[4096];
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   SSL *ssl = SSL_new(tls);
