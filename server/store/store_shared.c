@@ -198,10 +198,13 @@ static void take_told(struct store *s) {
 }
 
 /* Only what cannot be mended here ends it: an entry that nobody could apply to this state. */
-static void note_failure(struct store_shared *r, const struct cws_error *why) {
+static void note_failure(struct store *s, const struct cws_error *why) {
+  struct store_shared *r = s->shared;
   r->apply_retry_ms = store_mono_ms() + SHARED_PROBE_MS;
-  if (why->code == CWS_EPROTOCOL || why->code == CWS_ECORRUPT)
-    r->broken = *why;
+  if (why->code != CWS_EPROTOCOL && why->code != CWS_ECORRUPT)
+    return;
+  r->broken = *why;
+  log_error(s->options.log, "store: %s", why->message); /* health may have told of something else */
 }
 
 static bool is_to_be_held(const struct store_shared *r, const struct store_log_entry *entry) {
@@ -247,7 +250,7 @@ static void apply_what_came(struct store *s) {
   if (code == 0)
     r->apply_retry_ms = 0;
   else
-    note_failure(r, &why);
+    note_failure(s, &why);
 }
 
 /* ---- whether it was the same as with all others ---- */
