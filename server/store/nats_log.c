@@ -151,6 +151,7 @@ static struct nats_log *new_log(const struct store_log_options *options) {
     return NULL;
   log->base.ops = &nats_log_ops;
   log->log = options->log;
+  log->must_exist = options->must_exist;
   log->wake = options->wake;
   log->user = options->user;
   log->connections = 1;

@@ -73,6 +73,7 @@ struct nats_follower {
 struct nats_log {
   struct store_log base;
   struct log *log;
+  bool must_exist;
   void (*wake)(void *user);
   void *user;
   char *servers; /* "host:port,host:port", for messages */

@@ -188,6 +188,8 @@ static int find_or_create(struct nats_log *log, const struct store_nats_options 
       is_settled = true;
       continue;
     }
+    if (s == NATS_NOT_FOUND && log->must_exist)
+      return err_set(err, CWS_ECONFIG, "there is no stream '%s' at %s", log->name, log->servers);
     if (s == NATS_NOT_FOUND) {
       is_settled = false;
       s = create(log, o, description, &js);

@@ -5,6 +5,7 @@
 #ifndef CWS_STORE_SQLITE_H
 #define CWS_STORE_SQLITE_H
 
+#include "server/store/sqlite_move.h"
 #include "server/store/sqlite_sql.h"
 #include "server/store/store_ops.h"
 #include <pthread.h>
@@ -137,6 +138,8 @@ void sqlite_pool_give(struct sqlite_engine *e, struct sqlite_conn *c);
 int sqlite_open(const struct store_options *options, struct store_engine **out,
                 struct cws_error *err);
 void sqlite_close(struct store_engine *base);
+/* Gives every request of a copy a new epoch; then it is none any more. */
+int sqlite_renew_epochs(struct sqlite_conn *c, struct cws_error *err);
 
 /* sqlite_row.c: what both sides read of a stream and of an event */
 
@@ -213,5 +216,12 @@ int sqlite_list(struct store_engine *base, int64_t before_ms, const char *before
 /* sqlite_maintain.c */
 int sqlite_verify(const char *path, struct store_report *report, struct cws_error *err);
 int sqlite_backup(const char *path, const char *file, struct cws_error *err);
+/* What is done to a copy before it has its name; if this fails, it does not get it. */
+typedef int sqlite_finish_fn(struct sqlite_conn *to, void *user, struct cws_error *err);
+int sqlite_copy(const char *path, const char *file, sqlite_finish_fn *finish, void *user,
+                struct cws_error *err);
+/* The first note of a kind in a file that may be in use. */
+int sqlite_peek_note(const char *path, const char *kind, struct sqlite_note *out, bool *has_it,
+                     struct cws_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * sqlite_maintain: what is done to a store file from outside the hub that may have it open: looking
- * through it and copying it. Both only read, in WAL mode, so they neither wait for that hub nor it
- * for them; neither takes the lock that keeps a second hub out.
+ * through it and copying it. All of it only reads, in WAL mode, so they neither wait for that hub
+ * nor it for them; neither takes the lock that keeps a second hub out.
  */
 #include "lib/core/err.h"
 #include "server/store/sqlite.h"
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE_REQUESTS 256 /* of one read of the list */
@@ -150,9 +151,9 @@ static int copy_pages(struct sqlite_conn *from, struct sqlite_conn *to, struct c
   return rc == SQLITE_OK ? 0 : sqlite_fail(to, rc, err);
 }
 
-/* A hub that opens the copy gives its requests new epochs: see sqlite_open.c. The copy is one plain
- * file, without a log beside it. */
-static int write_copy(struct sqlite_engine *e, const char *file, struct cws_error *err) {
+/* The copy is one plain file, without a log beside it. */
+static int write_copy(struct sqlite_engine *e, const char *file, sqlite_finish_fn *finish,
+                      void *user, struct cws_error *err) {
   struct sqlite_conn *from, to;
   int code = sqlite_conn_open(&to, file, SQLITE_CONN_WRITER, err);
   if (code != 0)
@@ -165,7 +166,7 @@ static int write_copy(struct sqlite_engine *e, const char *file, struct cws_erro
   if (code == 0)
     code = sqlite_exec(&to, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL", err);
   if (code == 0)
-    code = sqlite_set_meta(&to, SQLITE_META_IS_COPY, 1, err);
+    code = finish(&to, user, err);
   sqlite_conn_close(&to);
   return code;
 }
@@ -179,7 +180,8 @@ static int make_empty(const char *file, struct cws_error *err) {
 }
 
 /* Under another name first: FILE is a whole copy or is not there. */
-static int copy_to(struct sqlite_engine *e, const char *file, struct cws_error *err) {
+static int copy_to(struct sqlite_engine *e, const char *file, sqlite_finish_fn *finish, void *user,
+                   struct cws_error *err) {
   size_t size = strlen(file) + 32;
   char *temporary = malloc(size);
   if (temporary == NULL)
@@ -187,7 +189,7 @@ static int copy_to(struct sqlite_engine *e, const char *file, struct cws_error *
   snprintf(temporary, size, "%s.%ld.part", file, (long)getpid());
   int code = make_empty(temporary, err);
   if (code == 0) {
-    code = write_copy(e, temporary, err);
+    code = write_copy(e, temporary, finish, user, err);
     if (code == 0 && link(temporary, file) != 0)
       code = err_set_sys(err, CWS_ESYSTEM, errno, "cannot make '%s'", file);
     unlink(temporary);
@@ -198,7 +200,26 @@ static int copy_to(struct sqlite_engine *e, const char *file, struct cws_error *
   return code;
 }
 
-int sqlite_backup(const char *path, const char *file, struct cws_error *err) {
+/* SQLite would take a log that lies beside the new file, left by another one, for its own. */
+int sqlite_check_free(const char *file, struct cws_error *err) {
+  static const char *const ends[] = {"", "-wal", "-journal"};
+  size_t size = strlen(file) + 16;
+  char *name = malloc(size);
+  if (name == NULL)
+    return err_set(err, CWS_ENOMEM, NULL);
+  struct stat st;
+  int code = 0;
+  for (size_t i = 0; code == 0 && i < sizeof(ends) / sizeof(*ends); i++) {
+    snprintf(name, size, "%s%s", file, ends[i]);
+    if (stat(name, &st) == 0 && (i == 0 || st.st_size > 0))
+      code = err_set(err, CWS_ESYSTEM, "'%s' is there already: give another name", name);
+  }
+  free(name);
+  return code;
+}
+
+int sqlite_copy(const char *path, const char *file, sqlite_finish_fn *finish, void *user,
+                struct cws_error *err) {
   struct sqlite_engine e;
   char *absolute;
   int code = sqlite_files_path(file, &absolute, err);
@@ -206,11 +227,64 @@ int sqlite_backup(const char *path, const char *file, struct cws_error *err) {
     return code;
   code = open_to_read(&e, path, err);
   if (code == 0) {
-    code = access(absolute, F_OK) == 0
-               ? err_set(err, CWS_ESYSTEM, "'%s' is there already: give another name", file)
-               : copy_to(&e, absolute, err);
+    code = sqlite_check_free(file, err);
+    if (code == 0)
+      code = copy_to(&e, absolute, finish, user, err);
     close_reader(&e);
   }
   free(absolute);
+  return code;
+}
+
+/* A hub that opens it gives its requests new epochs: see sqlite_open.c. */
+static int mark_as_copy(struct sqlite_conn *to, void *user, struct cws_error *err) {
+  (void)user;
+  return sqlite_set_meta(to, SQLITE_META_IS_COPY, 1, err);
+}
+
+int sqlite_backup(const char *path, const char *file, struct cws_error *err) {
+  return sqlite_copy(path, file, mark_as_copy, NULL, err);
+}
+
+/* ---- what it notes ---- */
+
+static int read_note(struct sqlite_conn *c, const char *kind, struct sqlite_note *out, bool *has_it,
+                     struct cws_error *err) {
+  sqlite3_stmt *stmt;
+  int64_t has_notes; /* of version 1 there are none */
+  int code = sqlite_query_int(c, "SELECT EXISTS(SELECT 1 FROM sqlite_master WHERE name='notes')",
+                              &has_notes, err);
+  *has_it = false;
+  if (code != 0 || !has_notes)
+    return code;
+  code = sqlite_stmt(c, SQL_EACH_NOTE, &stmt, err);
+  if (code != 0)
+    return code;
+  sqlite_bind_str(stmt, 1, kind);
+  code = sqlite_step(c, stmt, has_it, err);
+  if (code != 0)
+    return code;
+  if (*has_it) {
+    *out = (struct sqlite_note){
+        .kind = kind, .value = sqlite3_column_int64(stmt, 1), .at = sqlite3_column_int64(stmt, 2)};
+    sqlite_column_str(stmt, 0, out->name, sizeof(out->name));
+  }
+  sqlite3_reset(stmt);
+  return 0;
+}
+
+int sqlite_peek_note(const char *path, const char *kind, struct sqlite_note *out, bool *has_it,
+                     struct cws_error *err) {
+  struct sqlite_engine e;
+  struct sqlite_conn *c;
+  int code = open_to_read(&e, path, err);
+  if (code != 0)
+    return code;
+  code = sqlite_pool_take(&e, &c, err);
+  if (code == 0) {
+    code = read_note(c, kind, out, has_it, err);
+    sqlite_pool_give(&e, c);
+  }
+  close_reader(&e);
   return code;
 }

@@ -52,7 +52,19 @@ static int has_log(struct sqlite_conn *c, bool *out, struct cws_error *err) {
 /* A copy knows nothing of what came after it was made: the ids that it gives next may have been
  * given before, to other events. With new epochs whoever stood there is told of a gap. Acknowledged
  * positions in the copy are of its own events and stay. */
-static int renew_epochs(struct sqlite_engine *e, struct cws_error *err) {
+int sqlite_renew_epochs(struct sqlite_conn *c, struct cws_error *err) {
+  int code = sqlite_exec(c,
+                         "BEGIN IMMEDIATE;"
+                         "UPDATE streams SET epoch=substr(lower(hex(randomblob(8))), 1, 8);"
+                         "DELETE FROM meta WHERE k='" SQLITE_META_IS_COPY "';"
+                         "COMMIT",
+                         err);
+  if (code != 0 && !sqlite3_get_autocommit(c->db))
+    sqlite_exec(c, "ROLLBACK", NULL);
+  return code;
+}
+
+static int settle_copy(struct sqlite_engine *e, struct cws_error *err) {
   struct sqlite_conn *c = &e->writer;
   int64_t is_copy;
   int code = sqlite_get_meta(c, SQLITE_META_IS_COPY, &is_copy, err);
@@ -65,15 +77,7 @@ static int renew_epochs(struct sqlite_engine *e, struct cws_error *err) {
   if (is_state)
     return sqlite_set_meta(c, SQLITE_META_IS_COPY, 0, err);
   log_info(e->log, "store: '%s' is a restored copy: every request has a new epoch", e->path);
-  code = sqlite_exec(c,
-                     "BEGIN IMMEDIATE;"
-                     "UPDATE streams SET epoch=substr(lower(hex(randomblob(8))), 1, 8);"
-                     "DELETE FROM meta WHERE k='" SQLITE_META_IS_COPY "';"
-                     "COMMIT",
-                     err);
-  if (code != 0 && !sqlite3_get_autocommit(c->db))
-    sqlite_exec(c, "ROLLBACK", NULL);
-  return code;
+  return sqlite_renew_epochs(c, err);
 }
 
 static int read_next_key(struct sqlite_engine *e, struct cws_error *err) {
@@ -109,7 +113,7 @@ static int open_database(struct sqlite_engine *e, const struct store_options *op
   if (code == 0)
     code = check_last_end(e, err);
   if (code == 0)
-    code = renew_epochs(e, err);
+    code = settle_copy(e, err);
   if (code == 0)
     code = read_next_key(e, err);
   return code;

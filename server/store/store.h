@@ -231,6 +231,18 @@ int store_verify(const char *uri, struct store_report *report, struct cws_error 
  * CWS_ESYSTEM names the file; else as above. */
 int store_backup(const char *uri, const char *file, struct cws_error *err);
 
+struct store_place {      /* in a log that hubs share */
+  int64_t entry, time_ms; /* the newest one that is in a state, and its time */
+};
+/* Moves a store that no hub has open: from "sqlite:PATH" to a new log "nats://…", of which
+ * nats->state_path becomes a state; from there, that state, to a new "sqlite:PATH"; or from the
+ * "sqlite:PATH" of a state to a new "sqlite:PATH" without its log: then requests get new epochs.
+ * The source stays as it is; what is made is whole, or not there. `out` may be NULL. CWS_ECONFIG:
+ * log and state do not fit; CWS_ENOTFOUND, CWS_ESTORE, CWS_EUNKNOWNOUTCOME, CWS_ECORRUPT,
+ * CWS_ESYSTEM (names the file, also where it is there already), CWS_ENOMEM. */
+int store_migrate(const char *from, const char *to, const struct store_nats_options *nats,
+                  struct store_place *out, struct cws_error *err);
+
 /* Runs job->run on a reader thread; the job belongs to the store until then. */
 struct store_job {
   void (*run)(struct store *s, struct store_job *job);

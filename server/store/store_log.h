@@ -47,6 +47,7 @@ struct store_log_options {
   const char *servers; /* the part behind "nats:" of the store's uri, "//host:port[,host:port…]" */
   const struct store_nats_options *nats;
   struct log *log;
+  bool must_exist; /* CWS_ECONFIG where it is not there, rather than make it */
   /* There is something to take, or the state of the connection changed. Must be quick. */
   void (*wake)(void *user);
   void *user;
