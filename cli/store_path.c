@@ -18,10 +18,9 @@ static int in_state_directory(const char *name, const char *option, bool make,
   return EXIT_CANTCREATE;
 }
 
-int store_path_choose(const struct options *o, bool make, char buf[STORE_PATH_BUF],
-                      const char **out) {
-  *out = options_string(o, "store");
-  if (*out != NULL && strcmp(*out, "sqlite:") != 0)
+int store_path_of(const char *uri, bool make, char buf[STORE_PATH_BUF], const char **out) {
+  *out = uri;
+  if (uri != NULL && strcmp(uri, "sqlite:") != 0)
     return 0;
   char path[PATH_BUF];
   int code = in_state_directory("hub.db", "store", make, path);
@@ -30,6 +29,11 @@ int store_path_choose(const struct options *o, bool make, char buf[STORE_PATH_BU
   snprintf(buf, STORE_PATH_BUF, "sqlite:%s", path);
   *out = buf;
   return 0;
+}
+
+int store_path_choose(const struct options *o, bool make, char buf[STORE_PATH_BUF],
+                      const char **out) {
+  return store_path_of(options_string(o, "store"), make, buf, out);
 }
 
 int store_path_state(const struct options *o, bool make, char path[PATH_BUF]) {

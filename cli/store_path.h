@@ -19,6 +19,8 @@
  * an exit code, after saying why. */
 int store_path_choose(const struct options *o, bool make, char buf[STORE_PATH_BUF],
                       const char **out);
+/* The same for a URI that is given otherwise; NULL is the default, as is "sqlite:". */
+int store_path_of(const char *uri, bool make, char buf[STORE_PATH_BUF], const char **out);
 /* The file of this hub's own state where it shares a log: --nats-state, else one in the state
  * directory. */
 int store_path_state(const struct options *o, bool make, char path[PATH_BUF]);

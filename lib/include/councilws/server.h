@@ -147,6 +147,30 @@ CWS_API int cws_store_check(const char *store, struct cws_store_report *report,
  * names the file (also when it is there already); else as cws_store_check. Any thread. */
 CWS_API int cws_store_backup(const char *store, const char *file, struct cws_error *err);
 
+/* How far the state of a hub that shares a log has come in it. */
+struct cws_store_place {
+  size_t size;     /* sizeof(struct cws_store_place) */
+  int64_t entry;   /* the newest entry of the log that is in the state: 1, 2, 3 … */
+  int64_t time_ms; /* its time, wall clock */
+};
+
+/* Moves a store that no hub has open, one of three ways (docs/scaling.md):
+ *   "sqlite:PATH" to "nats://…": the log, which has to be new, begins with a note of that store,
+ *     and nats->state_file becomes the first state of it;
+ *   "nats://…" to a new "sqlite:PATH": nats->state_file, which has to have come to the log's end;
+ *   "sqlite:PATH" of a state to a new "sqlite:PATH", without asking the log: since nobody knows
+ *     what came after, every request gets a new epoch when a hub opens it.
+ * Otherwise requests go on as they are, with their ids, epochs and positions. The source stays as
+ * it is. The file that is made is whole, or is not there; the log keeps its first entry also where
+ * the file then cannot be made, which the message says. `nats` is needed with a "nats://…" and with
+ * no other; `place` may be NULL, else it says what of the log is in the file. Blocks, for as long
+ * as copying takes, and up to 15 s for the log. CWS_ENOTFOUND; CWS_ESTORE: the store is in use, or
+ * the log does not answer; CWS_EUNKNOWNOUTCOME: the log may have its first entry, now or later;
+ * CWS_ECONFIG says what does not fit; CWS_ESYSTEM names the file, also when it is there already;
+ * CWS_ECORRUPT. Any thread. */
+CWS_API int cws_store_migrate(const char *from, const char *to, const struct cws_nats_options *nats,
+                              struct cws_store_place *place, struct cws_error *err);
+
 #ifdef __cplusplus
 }
 #endif
