@@ -10,6 +10,12 @@
 #include "cli/store_path.h"
 #include "cli/talk.h"
 
+static int exit_code_for(int error) {
+  return error == CWS_ESYSTEM    ? EXIT_CANTCREATE
+         : error == CWS_ECORRUPT ? EXIT_DATA
+                                 : exit_code_of(error);
+}
+
 static void tell(const char *from, const char *to, const char *state,
                  const struct cws_store_place *place) {
   char at[32] = "";
@@ -40,7 +46,7 @@ static int migrate(const struct options *o, const char *from, const char *to) {
     return code;
   if (cws_store_migrate(from, to, has_log ? &nats.options : NULL, &place, &err) != 0) {
     talk_error("%s", err.message);
-    return err.code == CWS_ESYSTEM ? EXIT_CANTCREATE : exit_code_of(err.code);
+    return exit_code_for(err.code);
   }
   tell(from, to, nats.state, &place);
   return 0;
@@ -70,7 +76,8 @@ const struct command COMMAND_MIGRATE = {
         "sqlite:PATH of a state to a new sqlite:PATH: the same where the log is gone. Since nobody "
         "knows what came after, every request then has a new epoch, and clients that stood "
         "further are told of a gap.\n"
-        "It ends with 66 where FROM is not there, 73 where the new file cannot be made or is there "
+        "It ends with 65 where FROM is damaged or no store, 66 where it is not there, 73 where the "
+        "new file cannot be made or is there "
         "already, 75 where FROM is in use or the log does not answer, 78 where the two do not fit.",
     .has_log = true,
     .min_args = 2,

@@ -44,7 +44,8 @@ static int check_new(struct store *s, struct cws_error *err) {
     return code;
   if (!is_empty)
     return err_set(err, CWS_ECONFIG,
-                   "'%s' is the store of a single hub, not a state of this log: give another file",
+                   "'%s' is the store of a single hub, not a state of this log: give another file, "
+                   "or bring it to the log with councilws migrate",
                    s->path);
   if (log->last_seq > 0 && log->first_seq > 1)
     return err_set(err, CWS_ESTORE,
