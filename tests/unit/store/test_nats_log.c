@@ -146,6 +146,8 @@ static void what_is_not_taken_waits_where_it_is(void **state) {
   }
   hub_open(&two, &nodes, "pressure");
   hub_follow(&two, 0);
+  for (int64_t end = hub_deadline(); untaken(&two) < (size_t)8 << 20;)
+    hub_wait(&two, end, "8 MiB have come", __FILE__, __LINE__);
   size_t before = 0, now = 0;
   do { /* as long as more comes */
     before = now;
