@@ -63,7 +63,8 @@ static int check_alone(struct store *s, struct cws_error *err) {
       ops->each_note(s->engine, SHARED_NOTE_LOG, note_found, NULL, NULL) != CWS_ECONFIG)
     return 0;
   return err_set(err, CWS_ECONFIG,
-                 "'%s' is the state of a hub that shares a log: serve it with --store nats://…",
+                 "'%s' is the state of a hub that shares a log: serve it with --store nats://…, or "
+                 "make a store of it with councilws migrate",
                  s->path);
 }
 

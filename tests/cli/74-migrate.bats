@@ -98,7 +98,7 @@ assert_no_part() {
   assert_run 66 '' "councilws: cannot open the store '$dir/none.db': No such file or directory"
   printf '%01000d' 0 >"$dir/text"
   run3 councilws migrate "sqlite:$dir/text" "$NATS" "${state[@]}"
-  assert_run 65 '' "councilws: '*/text' is damaged or no store: *"
+  assert_run 65 '' "councilws: the store '$dir/text' is damaged (file is not a database)*"
   start_hub
   run3 councilws migrate "sqlite:$dir/hub.db" "$NATS" "${state[@]}"
   assert_run 75 '' "councilws: the store '$dir/hub.db' is in use by another hub (pid $hub)"
