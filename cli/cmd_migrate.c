@@ -77,8 +77,8 @@ const struct command COMMAND_MIGRATE = {
         "knows what came after, every request then has a new epoch, and clients that stood "
         "further are told of a gap.\n"
         "It ends with 65 where FROM is damaged or no store, 66 where it is not there, 73 where the "
-        "new file cannot be made or is there "
-        "already, 75 where FROM is in use or the log does not answer, 78 where the two do not fit.",
+        "new file cannot be made or is there already, 75 where FROM is in use or the log does not "
+        "answer, 78 where the two do not fit.",
     .has_log = true,
     .min_args = 2,
     .max_args = 2,

@@ -75,9 +75,8 @@ struct cws_publisher {
   struct publisher_http_part {
     struct http_call *call;
     struct buf body;
-    int64_t batch; /* events of the call under way or to be repeated, 0: to be chosen */
-    int64_t
-        singles; /* events still to be sent one by one, since their batch had no answer for each */
+    int64_t batch;   /* events of the call under way or to be repeated, 0: to be chosen */
+    int64_t singles; /* events still to be sent one by one: their batch had no answer for each */
   } http;
 };
 

@@ -134,24 +134,29 @@ void store_flight_arrived(struct store *s) {
     end_round(r, s, 0);
 }
 
-static void fail_callers(struct store *s, const struct cws_error *why) {
-  struct store_flight *f = &s->shared->flight;
-  struct store_batch batch = f->batch;
-  f->batch = (struct store_batch){0};
-  for (struct store_append *a = batch.appends, *next; a != NULL; a = next) {
+void store_flight_fail(struct store *s, const struct store_batch *batch,
+                       const struct cws_error *why) {
+  for (struct store_append *a = batch->appends, *next; a != NULL; a = next) {
     next = a->next;
     a->code = 0;
     store_apply_fail(a, why);
     store_apply_tell(s, a);
   }
-  for (struct store_remove *x = batch.removes, *next; x != NULL; x = next) {
+  for (struct store_remove *x = batch->removes, *next; x != NULL; x = next) {
     next = x->next;
     store_apply_fail_remove(x, why);
     x->done(x);
   }
-  store_queue_release(&s->queue, &batch);
+  store_queue_release(&s->queue, batch);
   if (s->options.listener.on_batch_end != NULL)
     s->options.listener.on_batch_end(s->options.listener.user);
+}
+
+static void fail_callers(struct store *s, const struct cws_error *why) {
+  struct store_flight *f = &s->shared->flight;
+  struct store_batch batch = f->batch;
+  f->batch = (struct store_batch){0};
+  store_flight_fail(s, &batch, why);
 }
 
 /* Whoever waits is told; code: CWS_EUNKNOWNOUTCOME where it may stand. */

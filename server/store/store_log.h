@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #define STORE_LOG_ID_MAX 63 /* bytes */
 
@@ -26,6 +27,14 @@ struct store_log_entry {
   size_t len;
   unsigned char bytes[];
 };
+
+static inline void store_log_free(struct store_log_entry *first) {
+  while (first != NULL) {
+    struct store_log_entry *next = first->next;
+    free(first);
+    first = next;
+  }
+}
 
 /* What became of an entry that was published, as far as the log tells. One that stands also arrives
  * as an entry, before or after. */

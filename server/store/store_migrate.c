@@ -178,11 +178,7 @@ static int found_log(void *user, struct cws_error *err) {
   if (code == 0)
     code = check_first(f, come, err);
   f->is_done = code == 0;
-  while (come != NULL) {
-    struct store_log_entry *next = come->next;
-    free(come);
-    come = next;
-  }
+  store_log_free(come);
   return code;
 }
 

@@ -288,14 +288,6 @@ static void forget(struct replay *p) {
   store_apply_settle(s, false);
 }
 
-static void free_entries(struct store_shared *r) {
-  while (r->come != NULL) {
-    struct store_log_entry *entry = r->come;
-    r->come = entry->next;
-    free(entry);
-  }
-}
-
 int store_replay(struct store *s, struct cws_error *err) {
   struct store_shared *r = s->shared;
   struct replay p = {
@@ -320,7 +312,8 @@ int store_replay(struct store *s, struct cws_error *err) {
     r->chain.hash = p.hash;
     r->time_ms = p.time_ms;
     tell(&p);
-    free_entries(r);
+    store_log_free(r->come);
+    r->come = NULL;
   } else {
     forget(&p);
     *err = p.apply.error;

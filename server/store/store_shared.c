@@ -152,22 +152,14 @@ int store_shared_open(struct store *s, const struct store_log_ops *ops, const ch
   return 0;
 }
 
-static void free_list(struct store_log_entry *entry) {
-  while (entry != NULL) {
-    struct store_log_entry *next = entry->next;
-    free(entry);
-    entry = next;
-  }
-}
-
 void store_shared_close(struct store *s) {
   struct store_shared *r = s->shared;
   if (r == NULL)
     return;
   if (r->log != NULL)
     r->log->ops->close(r->log);
-  free_list(r->come);
-  free_list(r->held);
+  store_log_free(r->come);
+  store_log_free(r->held);
   store_writers_finish(&r->writers);
   buf_finish(&r->flight.bytes);
   free(r);
@@ -181,6 +173,19 @@ bool store_is_shared(const struct store *s) {
 void store_tell(struct store *s, const void *bytes, size_t len) {
   if (s->shared != NULL)
     s->shared->log->ops->tell(s->shared->log, bytes, len);
+}
+
+/* What is not of the log, in a transaction of its own; a failure is logged. */
+static void in_transaction(struct store *s, int (*write)(struct store *s, struct cws_error *err)) {
+  struct store_engine *e = s->engine;
+  struct cws_error why = {0};
+  int code = e->ops->begin(e, &why);
+  if (code == 0 && (code = write(s, &why)) != 0)
+    e->ops->rollback(e);
+  if (code == 0)
+    code = e->ops->commit(e, &why);
+  if (code != 0)
+    log_warn(s->options.log, "store: %s", why.message);
 }
 
 /* ---- what came ---- */
@@ -257,18 +262,10 @@ static void apply_what_came(struct store *s) {
 /* ---- whether it was the same as with all others ---- */
 
 /* So that it does not begin again with a restart. */
-static void note_parted(struct store *s) {
-  struct store_engine *e = s->engine;
-  struct store_shared *r = s->shared;
-  struct cws_error why = {0};
-  int code = e->ops->begin(e, &why);
-  if (code == 0)
-    code = e->ops->set_note(e, SHARED_NOTE_PARTED, r->state.id, (int64_t)r->chain.doubt, 0, &why);
-  if (code == 0 && e->ops->commit(e, &why) == 0)
-    return;
-  if (code != 0)
-    e->ops->rollback(e);
-  log_warn(s->options.log, "store: %s", why.message);
+static int note_parted(struct store *s, struct cws_error *err) {
+  const struct store_shared *r = s->shared;
+  return s->engine->ops->set_note(s->engine, SHARED_NOTE_PARTED, r->state.id,
+                                  (int64_t)r->chain.doubt, 0, err);
 }
 
 static void settle_doubt(struct store *s) {
@@ -281,7 +278,8 @@ static void settle_doubt(struct store *s) {
   if (code != CWS_ECORRUPT)
     return;
   err_set(&r->broken, code, "%s: " START_FROM_ANOTHER, why.message);
-  note_parted(s);
+  log_error(s->options.log, "store: %s", r->broken.message); /* health may have told of the doubt */
+  in_transaction(s, note_parted);
 }
 
 /* ---- health ---- */
@@ -382,24 +380,11 @@ static void serve_flush(struct store *s) {
 
 /* ---- sending ---- */
 
-static void refuse(struct store *s, struct store_batch *batch) {
+static void refuse(struct store *s, const struct store_batch *batch) {
   struct cws_error why = {0};
   store_is_writable(s, &why);
   err_set(&why, CWS_ESTORE, NULL);
-  for (struct store_append *a = batch->appends, *next; a != NULL; a = next) {
-    next = a->next;
-    a->code = 0;
-    store_apply_fail(a, &why);
-    store_apply_tell(s, a);
-  }
-  for (struct store_remove *x = batch->removes, *next; x != NULL; x = next) {
-    next = x->next;
-    store_apply_fail_remove(x, &why);
-    x->done(x);
-  }
-  store_queue_release(&s->queue, batch);
-  if (s->options.listener.on_batch_end != NULL)
-    s->options.listener.on_batch_end(s->options.listener.user);
+  store_flight_fail(s, batch, &why);
 }
 
 /* A sign of life, so that an outage is noticed before somebody needs the log, and its end, too; and
@@ -417,19 +402,6 @@ static int64_t sign_of_life_ms(const struct store *s) {
 
 /* ---- retention ---- */
 
-static void forget_old_removals(struct store *s) {
-  struct store_engine *e = s->engine;
-  struct cws_error why = {0};
-  int code = e->ops->begin(e, &why);
-  if (code != 0)
-    return;
-  code = store_shared_forget_removals(s, &why);
-  if (code != 0 || e->ops->commit(e, &why) != 0)
-    log_warn(s->options.log, "store: sweep: %s", why.message);
-  if (code != 0)
-    e->ops->rollback(e);
-}
-
 /* The hubs' sweeps lie apart, so that they seldom find the same. */
 static int64_t sweep_every_ms(const struct store_shared *r) {
   return STORE_SWEEP_MS + r->id.bytes[0] * STORE_SWEEP_MS / 2 / UINT8_MAX;
@@ -441,7 +413,7 @@ static void do_sweep(struct store *s) {
   if (w->ticket == 0)
     w->ticket = store_queue_wished(&s->queue, &s->queue.sweep);
   if ((w->ticket != 0 && !w->is_asked) || store_mono_ms() >= w->next_ms) {
-    forget_old_removals(s);
+    in_transaction(s, store_shared_forget_removals);
     w->expiring = w->collecting = true;
     w->is_asked = w->ticket != 0;
     w->next_ms = store_mono_ms() + sweep_every_ms(r);

@@ -99,6 +99,9 @@ void store_flight_arrived(struct store *s);
 bool store_flight_is_waited_for(const struct store_shared *r, const struct store_entry_head *head);
 /* It came back, and the log has not said that it stands. */
 void store_flight_hold(struct store_shared *r);
+/* Tells all who wait for a batch why it is not stored. */
+void store_flight_fail(struct store *s, const struct store_batch *batch,
+                       const struct cws_error *why);
 /* When store_flight_look is to be called again. */
 int64_t store_flight_due_ms(const struct store_shared *r);
 
@@ -128,8 +131,7 @@ struct store_peer { /* another hub */
 struct store_chain {
   uint64_t hash; /* of all entries that were applied */
   struct store_link links[SHARED_LINKS];
-  uint64_t
-      agreed; /* the newest entry up to which another hub had the same; 0: the log's beginning */
+  uint64_t agreed;     /* the newest entry up to which another hub had the same; 0: none */
   uint64_t doubt;      /* an entry up to which another one had something else; 0: none */
   uint64_t doubt_from; /* up to there they had the same; 0: the log's beginning */
   struct store_writer_id doubter;
@@ -176,15 +178,14 @@ struct store_shared {
   uint64_t applied;             /* the state follows from the log up to here */
   int64_t time_ms;              /* of the log: that of the newest entry, never less */
   struct store_log_entry *come; /* to be applied */
-  struct store_log_entry
-      *held;              /* once what this hub waits for is acknowledged: that, and the rest */
-  int64_t apply_retry_ms; /* 0: the last one went well */
+  struct store_log_entry *held; /* after it, once what this hub waits for is acknowledged */
+  int64_t apply_retry_ms;       /* 0: the last one went well */
   struct store_chain chain;
   int64_t doubt_retry_ms; /* when the log is asked about a doubt */
   bool is_well;           /* what is put in can go to the log */
   int64_t alive_ms;       /* when an entry of this hub last came back */
-  int64_t probe_ms;       /* when the next probe may begin */
   uint64_t alive_at;      /* what was applied then */
+  int64_t probe_ms;       /* when the next probe may begin */
 
   const struct store_pending_entry *positions; /* of the round under way, still to be sent */
   bool has_round;

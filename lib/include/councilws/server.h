@@ -34,8 +34,7 @@ struct cws_nats_options {
   const char *user;             /* to sign in with, and */
   const char *password;         /* which no message shows */
   const char *credentials_file; /* or with a JWT and a seed instead */
-  const char
-      *tls_ca_file; /* what the servers' certificates are to be signed by; the system's CAs */
+  const char *tls_ca_file;      /* who the servers' certificates are from; the system's CAs */
   const char *tls_cert_file, *tls_key_file; /* what is shown to the servers */
 };
 

@@ -1,30 +1,8 @@
 /* Hubs that have got different entries from one log, as a server with a fault can give them out. */
 #include "server/store/store_entry.h"
 #include "tests/unit/store/fake_log.h"
-#include "tests/unit/store/support.h"
+#include "tests/unit/store/pair.h"
 #include <time.h>
-
-struct pair {
-  struct world a, b;
-};
-
-static int set_up(void **state) {
-  struct pair *p = calloc(1, sizeof(*p));
-  world_init(&p->a, "shared");
-  world_init(&p->b, "shared");
-  p->a.log = p->b.log = fake_log_new("log");
-  p->a.owns_log = true;
-  *state = p;
-  return 0;
-}
-
-static int tear_down(void **state) {
-  struct pair *p = *state;
-  world_finish(&p->b);
-  world_finish(&p->a);
-  free(p);
-  return 0;
-}
 
 /* An entry of a hub that is not here, with one event. */
 static void make_entry(struct buf *b, uint64_t number, uint64_t place, uint64_t hash,
@@ -169,7 +147,7 @@ static void test_hubs_agree_after_a_restart_and_from_a_later_start(void **state)
   assert_int_equal(put_one(&p->a, "r", "7"), 16);
 }
 
-#define PAIR_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define PAIR_TEST(test) cmocka_unit_test_setup_teardown(test, pair_set_up, pair_tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

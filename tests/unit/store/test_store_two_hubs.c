@@ -1,31 +1,9 @@
 /* Two stores behind one log: both come to the same, whoever put it in. */
 #include "server/store/store_entry.h"
 #include "tests/unit/store/fake_log.h"
-#include "tests/unit/store/support.h"
+#include "tests/unit/store/pair.h"
 
 #define HOUR ((int64_t)3600 * 1000)
-
-struct pair {
-  struct world a, b;
-};
-
-static int set_up(void **state) {
-  struct pair *p = calloc(1, sizeof(*p));
-  world_init(&p->a, "shared");
-  world_init(&p->b, "shared");
-  p->a.log = p->b.log = fake_log_new("log");
-  p->a.owns_log = true;
-  *state = p;
-  return 0;
-}
-
-static int tear_down(void **state) {
-  struct pair *p = *state;
-  world_finish(&p->b);
-  world_finish(&p->a);
-  free(p);
-  return 0;
-}
 
 static struct pair *opened(void **state) {
   struct pair *p = *state;
@@ -384,7 +362,7 @@ static void test_a_log_that_builds_on_a_store_needs_a_copy_of_it(void **state) {
   assert_non_null(strstr(why.message, "start from a copy of another hub's state"));
 }
 
-#define PAIR_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define PAIR_TEST(test) cmocka_unit_test_setup_teardown(test, pair_set_up, pair_tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
