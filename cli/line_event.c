@@ -54,7 +54,7 @@ void line_event_string(FILE *to, const char *bytes, size_t len) {
 
 static struct cws_event_owned *own_event(const char *line, size_t len) {
   struct cws_event_owned *event = NULL;
-  if (line[strspn(line, " \t")] != '{' || cws_event_parse(line, len, 0, &event, NULL) != 0)
+  if (line[strspn(line, " \t\r")] != '{' || cws_event_parse(line, len, 0, &event, NULL) != 0)
     return NULL;
   return event;
 }

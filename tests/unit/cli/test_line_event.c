@@ -38,6 +38,7 @@ static void an_event_is_published_as_that_event(void **state) {
   assert_event("{\"type\":\"step\",\"data\":{\"x\": 1.50}}",
                "{\"type\":\"step\",\"data\":{\"x\": 1.50}}");
   assert_event("  {\"type\":\"step\"}", "{\"type\":\"step\",\"data\":{}}");
+  assert_event("\r{\"type\":\"step\"}", "{\"type\":\"step\",\"data\":{}}");
   assert_event("{\"type\":\"step\",\"event_id\":\"a\"}",
                "{\"type\":\"step\",\"event_id\":\"a\",\"data\":{}}");
 }
