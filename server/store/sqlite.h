@@ -143,11 +143,12 @@ int sqlite_renew_epochs(struct sqlite_conn *c, struct cws_error *err);
 
 /* sqlite_row.c: what both sides read of a stream and of an event */
 
-/* From the first five columns of `stmt`, and the events; leaves stmt where it is. */
-int sqlite_row_read(struct sqlite_conn *c, sqlite3_stmt *stmt, struct store_row *out,
+/* From the first five columns of `stmt`, and the events; leaves stmt where it is. Without
+ * `has_size` row->bytes is not to be used: all events since it was last written are read for it. */
+int sqlite_row_read(struct sqlite_conn *c, sqlite3_stmt *stmt, bool has_size, struct store_row *out,
                     struct cws_error *err);
-int sqlite_row_find(struct sqlite_conn *c, const char *request_id, struct store_row *out,
-                    struct cws_error *err);
+int sqlite_row_find(struct sqlite_conn *c, const char *request_id, bool has_size,
+                    struct store_row *out, struct cws_error *err);
 
 /* What a checksum covers: everything of the row but seq. */
 struct sqlite_event {

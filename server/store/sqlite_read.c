@@ -15,7 +15,7 @@ static int take_at(struct store_engine *base, const char *request_id, struct sql
   int code = sqlite_pool_take(e, c, err);
   if (code != 0)
     return code;
-  code = sqlite_row_find(*c, request_id, row, err);
+  code = sqlite_row_find(*c, request_id, false, row, err);
   if (code != 0)
     sqlite_pool_give(e, *c);
   return code == CWS_EUNKNOWNREQUEST ? err_set(err, code, NULL) : code;
@@ -27,7 +27,7 @@ static int take_at(struct store_engine *base, const char *request_id, struct sql
 static int fill_info(struct sqlite_conn *c, sqlite3_stmt *stmt, struct store_info *out,
                      struct cws_error *err) {
   struct store_row row;
-  int code = sqlite_row_read(c, stmt, &row, err);
+  int code = sqlite_row_read(c, stmt, true, &row, err);
   if (code != 0)
     return code;
   *out = (struct store_info){

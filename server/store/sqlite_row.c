@@ -42,7 +42,7 @@ static int add_sizes(struct sqlite_conn *c, struct store_row *row, int64_t after
   return 0;
 }
 
-int sqlite_row_read(struct sqlite_conn *c, sqlite3_stmt *stmt, struct store_row *out,
+int sqlite_row_read(struct sqlite_conn *c, sqlite3_stmt *stmt, bool has_size, struct store_row *out,
                     struct cws_error *err) {
   *out = (struct store_row){
       .key = sqlite3_column_int64(stmt, 0),
@@ -55,13 +55,13 @@ int sqlite_row_read(struct sqlite_conn *c, sqlite3_stmt *stmt, struct store_row 
     stats_id = out->base_id;
   out->last_id = stats_id; /* ids never go back, whatever happened to the events */
   int code = read_last_event(c, out, err);
-  if (code == 0 && out->last_id > stats_id)
+  if (code == 0 && has_size && out->last_id > stats_id)
     code = add_sizes(c, out, stats_id, err);
   return code;
 }
 
-int sqlite_row_find(struct sqlite_conn *c, const char *request_id, struct store_row *out,
-                    struct cws_error *err) {
+int sqlite_row_find(struct sqlite_conn *c, const char *request_id, bool has_size,
+                    struct store_row *out, struct cws_error *err) {
   sqlite3_stmt *stmt;
   bool has_row;
   int code = sqlite_stmt(c, SQL_FIND, &stmt, err);
@@ -71,7 +71,7 @@ int sqlite_row_find(struct sqlite_conn *c, const char *request_id, struct store_
   code = sqlite_step(c, stmt, &has_row, err);
   if (code != 0)
     return code;
-  code = has_row ? sqlite_row_read(c, stmt, out, err) : CWS_EUNKNOWNREQUEST;
+  code = has_row ? sqlite_row_read(c, stmt, has_size, out, err) : CWS_EUNKNOWNREQUEST;
   sqlite3_reset(stmt);
   return code;
 }

@@ -64,7 +64,7 @@ void sqlite_rollback(struct store_engine *base) {
 
 int sqlite_find(struct store_engine *base, const char *request_id, struct store_row *out,
                 struct cws_error *err) {
-  int code = sqlite_row_find(&sqlite_engine_of(base)->writer, request_id, out, err);
+  int code = sqlite_row_find(&sqlite_engine_of(base)->writer, request_id, true, out, err);
   return code == CWS_EUNKNOWNREQUEST ? err_set(err, code, NULL) : code;
 }
 

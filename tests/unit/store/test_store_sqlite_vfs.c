@@ -1,15 +1,18 @@
-/* What reaches the disk of a commit, and when: the writes to the log are gathered. */
+/* What reaches the disk of a commit, and when: the writes to the log are gathered. And what is
+ * read. */
 #include "tests/unit/store/support.h"
 #include "tests/unit/support/vfs_layer.h"
 
 #define LONGEST_WRITE 0x1ffff /* os_unix.c of SQLite takes no more at once */
 
 static struct {
-  atomic_int writes, too_long;
+  atomic_int reads, writes, too_long;
   atomic_int fails; /* so many writes more */
 } seen;
 
 static int on_call(const struct vfs_call *call) {
+  if (call->op == VFS_READ)
+    atomic_fetch_add(&seen.reads, 1);
   if (call->op != VFS_WRITE)
     return SQLITE_OK;
   atomic_fetch_add(&seen.writes, 1);
@@ -105,6 +108,18 @@ static void test_others_see_a_commit_at_once_without_a_sync_too(void **state) {
   assert_int_equal(count_events(w), 1);
 }
 
+/* The size of a request is summed up only for who asks for it: that reads every event since it was
+ * last written down. */
+static void test_events_are_read_without_those_behind_them(void **state) {
+  struct world *w = *state;
+  world_open(w);
+  for (int i = 0; i < 16; i++)
+    assert_int_equal(put_many(w, "r", 64, 3000), 0); /* a page each */
+  atomic_store(&seen.reads, 0);
+  expect_data(w, "r", 1, text);
+  assert_in_range(atomic_load(&seen.reads), 1, 64);
+}
+
 #define VFS_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -113,6 +128,7 @@ int main(void) {
       VFS_TEST(test_a_commit_of_any_size_is_whole),
       VFS_TEST(test_a_write_that_fails_leaves_nothing_of_its_commit),
       VFS_TEST(test_others_see_a_commit_at_once_without_a_sync_too),
+      VFS_TEST(test_events_are_read_without_those_behind_them),
   };
   return cmocka_run_group_tests_name("sqlite vfs", tests, group_setup, NULL);
 }
