@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Browser, Hub, until, untilIn } from "./browser.mjs";
-import { COUNCIL, facts, publish, text, texts, untilDrawn, untilEvents, untilSays, visit } from "./dashboard.mjs";
+import { COUNCIL, facts, open, publish, text, texts, untilDrawn, untilEvents, untilSays, visit } from "./dashboard.mjs";
 
 let browser, hub;
 before(async () => {
@@ -196,5 +196,22 @@ test("of ten thousand events and a thousand subtasks a few rows are in the page,
     assert.equal(await page.evaluate("document.querySelector('.event-list').scrollTop"), 0);
     await page.getByRole("button", { name: "Newest" }).click();
     await until(async () => (await texts(page, ".event .type")).at(-1) === "log");
+  });
+});
+
+test("many decisions are put into the page a few at a time, until the latest fifty are there", async () => {
+  await publish(hub, "decided", Array.from({ length: 60 }, (_, n) => ({ type: "arbitration_decision", data: { subtaskId: `t${n}`, selectedResult: `answer ${n}` } })));
+  await visit(browser, hub, {}, async (page) => {
+    await page.evaluate(() => {
+      window.made = []; // decisions, of each drawing
+      const count = (records) => records.flatMap((r) => [...r.addedNodes]).filter((node) => node.parentNode?.matches?.(".decisions")).length;
+      new MutationObserver((records) => made.push(count(records))).observe(document, { childList: true, subtree: true });
+    });
+    await open(page, "decided");
+    await untilIn(page, "document.querySelectorAll('.decisions > li').length === 50");
+    const made = await page.evaluate("made");
+    assert.equal(made.reduce((sum, n) => sum + n, 0), 50);
+    assert.ok(Math.max(...made) <= 5, `made at once: ${made}`);
+    assert.match((await texts(page, ".decisions > li"))[0], /answer 59/);
   });
 });

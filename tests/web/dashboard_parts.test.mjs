@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 const load = (name) => import(join(process.env.ROOT, "server/web/dashboard", name));
 const { Tape } = await load("tape.js");
+const { Pace } = await load("pace.js");
 const { Player } = await load("player.js");
 const { Turns, until } = await load("turns.js");
 const { Heights, VirtualList } = await load("virtual.js");
@@ -121,6 +122,39 @@ test("slow pieces come to an end where nobody asks again, and what one asks for 
 
 const entries = (...seconds) => seconds.map((s) => ({ ms: s * 1000 }));
 
+// ---- how often it is drawn ----
+
+// What a page does for a second: a frame every 10 ms, in each of which there is something new; when drawings begin.
+function drawings({ ask = () => false, isBehind = false }) {
+  const pace = new Pace();
+  const begun = [];
+  for (let ms = 0; ms < 1000; ms += 10) {
+    if (ask(ms)) pace.ask();
+    if (pace.begins(ms, ms, isBehind)) begun.push(ms);
+  }
+  return begun;
+}
+
+test("a stream is drawn twenty times a second at most, what somebody does at once, what is on the way less often", () => {
+  const everyMs = (list) => new Set(list.slice(1).map((ms, i) => ms - list[i]));
+  assert.deepEqual([...everyMs(drawings({}))], [50]);
+  assert.deepEqual([...everyMs(drawings({ ask: () => true }))], [10]);
+  assert.deepEqual([...everyMs(drawings({ isBehind: true }))], [150]);
+  assert.deepEqual([...everyMs(drawings({ isBehind: true, ask: () => true }))], [150]);
+  assert.deepEqual(drawings({ ask: (ms) => ms === 120 }).slice(0, 5), [0, 50, 100, 120, 170]);
+});
+
+test("nothing new is not drawn, and what is new waits for what is left of its time", () => {
+  const pace = new Pace();
+  assert.ok(pace.begins(1, 1000, false));
+  assert.equal(pace.restMs(1, 5000, false), Infinity);
+  assert.equal(pace.begins(1, 5000, false), false);
+  assert.equal(pace.restMs(2, 1020, false), 30);
+  assert.equal(pace.restMs(2, 1020, true), 130);
+  pace.ask();
+  assert.ok(pace.restMs(1, 1020, false) <= 0);
+});
+
 test("it plays at the events' own pace, times the speed, and is live at the end", () => {
   const player = new Player();
   const list = entries(0, 1, 1.5, 4);
@@ -184,6 +218,7 @@ test("the place of each row, and the row at each place, agree, with and without 
 function listOf(px) {
   const made = { rows: 0, moved: 0, asked: 0, filled: [] };
   let resized;
+  let scrolled;
   globalThis.ResizeObserver = class {
     constructor(callback) {
       resized = callback;
@@ -192,7 +227,7 @@ function listOf(px) {
   };
   globalThis.document = { activeElement: null };
   const style = () => ({ setProperty() {} });
-  const scroller = { style: style(), clientHeight: px, clientWidth: 500, scrollTop: 0, addEventListener() {} };
+  const scroller = { style: style(), clientHeight: px, clientWidth: 500, scrollTop: 0, addEventListener: (_, listener) => (scrolled = listener) };
   const rows = { style: style(), offsetTop: 0, firstChild: null, contains: () => false, insertBefore: () => made.moved++ };
   const list = new VirtualList(scroller, rows, {
     make: () => (made.rows++, { style: style(), remove: () => made.moved++ }),
@@ -202,7 +237,7 @@ function listOf(px) {
   });
   resized();
   made.asked = 0;
-  return { list, made, scroller };
+  return { list, made, scroller, scrolled };
 }
 
 test("rows are made a few at a time, and it asks for another draw until all of them are there", () => {
@@ -218,6 +253,19 @@ test("rows are made a few at a time, and it asks for another draw until all of t
   } while (made.asked > 0);
   assert.ok(made.rows > 30 && draws > 2, `${made.rows} rows in ${draws} draws`);
   assert.deepEqual([...list.rowElements.keys()], Array.from({ length: made.rows }, (_, i) => i));
+});
+
+test("a move of its own asks for no other draw; one of somebody's does, and leaves the end", () => {
+  const { list, made, scroller, scrolled } = listOf(200);
+  for (let i = 0; i < 3; i++) list.draw(1000, { sticks: true });
+  list.scroll();
+  made.asked = 0;
+  scrolled();
+  assert.equal(made.asked, 0);
+  scroller.scrollTop -= 100;
+  scrolled();
+  assert.equal(made.asked, 1);
+  assert.equal(list.isAtEnd, false);
 });
 
 test("rows that all become others stay in the page, and are filled anew; the scrolling comes when it is asked for", () => {

@@ -6,6 +6,7 @@ import { el, setAttr, setText, show } from "./dom.js";
 import { BASE, reasonOf } from "./hub.js";
 import { parseMessage } from "./json_text.js";
 import { Decisions, Response } from "./outcome.js";
+import { Pace } from "./pace.js";
 import { Player } from "./player.js";
 import { RunHead } from "./run_head.js";
 import { currentToken, isSignedIn, onSession, refuseToken, tokenWhenThere } from "./session.js";
@@ -18,7 +19,6 @@ import { Watchers } from "./watchers.js";
 // Of each frame, so that with the browser's own part of it (styles, layout, paint: about twice as much) it stays a matter of 30 ms.
 const FOLD_MS = 4;
 const DRAW_MS = 4; // and the piece that is being drawn then
-const EVENTS_EVERY_MS = 50; // what comes in a stream is drawn no more often: nobody reads faster, and raster takes the processor, too
 const TICK_MS = 500; // while time goes on without events
 
 export class RequestPage {
@@ -28,8 +28,8 @@ export class RequestPage {
   #usedToken = null;
   #isClosed = false;
   #frame = null;
-  #frameMs = -Infinity; // when the last one was
-  #wait = null; // for events, until they may be drawn
+  #wait = null; // until what has changed may be drawn
+  #pace = new Pace();
   #ticker;
   #parts;
   #turns;
@@ -97,10 +97,7 @@ export class RequestPage {
 
   #take(push) {
     push();
-    if (this.#frame !== null || this.#wait !== null) return;
-    const waitMs = this.#frameMs + EVENTS_EVERY_MS - performance.now();
-    if (waitMs <= 0) this.#schedule();
-    else this.#wait = setTimeout(() => ((this.#wait = null), this.#schedule()), waitMs);
+    this.#goOn();
   }
 
   // Where one was refused, or is over, the page waits for somebody to sign in.
@@ -116,6 +113,7 @@ export class RequestPage {
     if (state === "closed") this.#onEnd(detail.error);
     else this.#state = [state, detail];
     this.#showState();
+    this.#schedule();
   }
 
   // Nobody being signed in is what matters more.
@@ -158,7 +156,7 @@ export class RequestPage {
   }
 
   #schedule() {
-    this.#turns.ask();
+    this.#pace.ask();
     this.#goOn();
   }
 
@@ -171,12 +169,16 @@ export class RequestPage {
   #onFrame() {
     this.#frame = null;
     const clock = () => performance.now();
-    this.#frameMs = clock();
-    this.#player.tick(this.#tape.entries, clock());
+    const nowMs = clock();
+    this.#player.tick(this.#tape.entries, nowMs);
     const isThere = this.#tape.seek(this.#player.want(this.#tape.length), Date.now(), until(clock, FOLD_MS));
-    const isDrawn = this.#draw(until(clock, DRAW_MS));
-    if (!isThere || this.#player.mode === "playing") this.#schedule();
-    else if (!isDrawn) this.#goOn();
+    const isBehind = !isThere || this.#state[0] === "replaying";
+    if (this.#pace.begins(this.#tape.version, nowMs, isBehind)) this.#turns.ask();
+    const isDrawn = this.#turns.isDone || this.#draw(until(clock, DRAW_MS));
+    if (!isThere || !isDrawn || this.#player.mode === "playing") this.#goOn();
+    if (this.#frame !== null) return;
+    const restMs = this.#pace.restMs(this.#tape.version, clock(), isBehind);
+    if (restMs < Infinity) this.#wait ??= setTimeout(() => ((this.#wait = null), this.#goOn()), restMs);
     else setAttr(this.element, "aria-busy", null);
   }
 

@@ -21,6 +21,11 @@ export class Turns {
     for (const piece of this.#pieces) this.#due.add(piece);
   }
 
+  /** Whether none waits. */
+  get isDone() {
+    return this.#due.size === 0;
+  }
+
   /** Does one piece, and others until isOver() says so. True where none waits any more; what is asked for meanwhile waits. */
   take(isOver, ...args) {
     for (const piece of [...this.#due]) {
@@ -28,6 +33,6 @@ export class Turns {
       piece(...args);
       if (isOver()) break;
     }
-    return this.#due.size === 0;
+    return this.isDone;
   }
 }

@@ -110,6 +110,7 @@ export class VirtualList {
     if (top < this.#scrollTop) this.#scrollTo(top);
     else if (bottom > this.#scrollTop + this.#height) this.#scrollTo(Math.max(0, Math.min(top, bottom - this.#height)));
     this.#onScroll();
+    this.#onChange();
     this.#place(index);
     return this.#rows.get(index);
   }
@@ -138,10 +139,12 @@ export class VirtualList {
   }
 
   #onScroll() {
+    const before = this.#scrollTop;
+    const wasAtEnd = this.isAtEnd;
     this.#scrollTop = this.#scroller.scrollTop;
     if (this.#height !== this.#heightNow()) return; // it moved because its size has changed: onResize follows
     this.isAtEnd = this.#scrollTop >= this.heights.total - this.#height - this.heights.row;
-    this.#onChange();
+    if (Math.abs(this.#scrollTop - before) >= 1 || this.isAtEnd !== wasAtEnd) this.#onChange(); // else it is where draw() has put it
   }
 
   #onResize() {
