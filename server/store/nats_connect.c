@@ -1,7 +1,8 @@
 /*
- * nats_connect: one connection to whichever of the servers answers; libnats finds another one when
- * it breaks. It buffers nothing while there is none: what it would send later, when the hub has
- * long been told that it failed, is refused at once.
+ * nats_connect: servers, user and TLS, as they were given. One connection to whichever of the
+ * servers answers; libnats finds another one when it breaks. It buffers nothing while there is
+ * none: what it would send later, when the hub has long been told that it failed, is refused at
+ * once.
  */
 #include "lib/core/err.h"
 #include "server/store/nats_log.h"
@@ -11,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SERVERS_MAX 16
 #define CONNECT_MS 2000
 #define WRITE_MS 2000 /* a server that was stopped reads nothing */
 #define PING_MS 1500  /* two without an answer: the connection is dead */
@@ -25,87 +25,31 @@ const char *nats_reason(natsStatus status) {
 
 /* ---- the servers ---- */
 
-struct servers {
-  char *text; /* "host:port\0host:port\0…" */
-  char *urls[SERVERS_MAX];
-  size_t count;
-};
-
-static void servers_finish(struct servers *s) {
-  for (size_t i = 0; i < s->count; i++)
-    free(s->urls[i]);
-  free(s->text);
-}
-
-static int servers_parse(struct servers *s, const char *uri, struct cws_error *err) {
-  *s = (struct servers){0};
+static int urls_parse(struct nats_urls *u, const char *uri, struct cws_error *err) {
+  static const char scheme[] = "nats://";
   if (strncmp(uri, "//", 2) != 0 || uri[2] == '\0')
     return err_set(err, CWS_ECONFIG, "the store 'nats:%s' needs servers: nats://HOST:PORT", uri);
   if (strchr(uri, '@') != NULL)
     return err_set(err, CWS_ECONFIG,
                    "the store nats://…: a server's address has no user in it: give nats-user");
-  if ((s->text = strdup(uri + 2)) == NULL)
+  size_t commas = 0;
+  for (const char *at = uri; *at != '\0'; at++)
+    commas += *at == ',';
+  char *to = u->text = malloc(strlen(uri) + 1 + (commas + 1) * sizeof scheme);
+  if (to == NULL)
     return err_set(err, CWS_ENOMEM, NULL);
-  char *rest = NULL;
-  for (char *at = strtok_r(s->text, ",", &rest); at != NULL; at = strtok_r(NULL, ",", &rest)) {
-    if (s->count == SERVERS_MAX)
+  for (const char *at = uri + 2; *at != '\0'; at += strspn(at, ",")) {
+    int len = (int)strcspn(at, ",");
+    if (len > 0 && u->count == NATS_SERVERS_MAX)
       return err_set(err, CWS_ECONFIG, "the store 'nats:%s' has more than %d servers", uri,
-                     SERVERS_MAX);
-    size_t size = strlen(at) + sizeof("nats://");
-    char *url = malloc(size);
-    if (url == NULL)
-      return err_set(err, CWS_ENOMEM, NULL);
-    snprintf(url, size, "nats://%s", at);
-    s->urls[s->count++] = url;
+                     NATS_SERVERS_MAX);
+    if (len > 0) {
+      u->of[u->count++] = to;
+      to += sprintf(to, "%s%.*s", scheme, len, at) + 1;
+    }
+    at += len;
   }
-  return s->count > 0 ? 0 : err_set(err, CWS_ECONFIG, "the store 'nats:%s' names no server", uri);
-}
-
-/* ---- what happens to the connection; on threads of libnats ---- */
-
-static void notice(struct nats_log *log, bool is_new) {
-  pthread_mutex_lock(&log->mutex);
-  if (is_new)
-    log->connections++;
-  pthread_cond_broadcast(&log->changed);
-  pthread_mutex_unlock(&log->mutex);
-  log->wake(log->user);
-}
-
-static void on_disconnected(natsConnection *nc, void *user) {
-  (void)nc;
-  struct nats_log *log = user;
-  log_warn(log->log, "the connection to NATS at %s was lost", log->servers);
-  notice(log, false);
-}
-
-static void on_reconnected(natsConnection *nc, void *user) {
-  struct nats_log *log = user;
-  char url[256] = "";
-  natsConnection_GetConnectedUrl(nc, url, sizeof url);
-  log_info(log->log, "connected to NATS again, at %s", url);
-  notice(log, true);
-}
-
-/* The last of them: what it says lets the log be freed. */
-static void on_closed(natsConnection *nc, void *user) {
-  (void)nc;
-  struct nats_log *log = user;
-  log->wake(log->user);
-  pthread_mutex_lock(&log->mutex);
-  log->is_closed = true;
-  pthread_cond_broadcast(&log->changed);
-  pthread_mutex_unlock(&log->mutex);
-}
-
-/* Missed heartbeats and slow consumers are none of ours; what is left is what a server refused. */
-static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *user) {
-  (void)sub;
-  struct nats_log *log = user;
-  const char *text = NULL;
-  natsConnection_GetLastError(nc, &text);
-  log_warn(log->log, "NATS: %s",
-           text != NULL && text[0] != '\0' ? text : natsStatus_GetText(status));
+  return u->count > 0 ? 0 : err_set(err, CWS_ECONFIG, "the store 'nats:%s' names no server", uri);
 }
 
 /* ---- options ---- */
@@ -141,8 +85,8 @@ static int set_tls(natsOptions *o, const struct store_nats_options *given, struc
   return 0;
 }
 
-static natsStatus set_rest(natsOptions *o, struct nats_log *log, struct servers *servers) {
-  natsStatus s = natsOptions_SetServers(o, (const char **)servers->urls, (int)servers->count);
+static natsStatus set_rest(natsOptions *o, struct nats_log *log) {
+  natsStatus s = nats_link_set_servers(log);
 #define SET(call)                                                                                  \
   if (s == NATS_OK)                                                                                \
   s = call
@@ -158,10 +102,7 @@ static natsStatus set_rest(natsOptions *o, struct nats_log *log, struct servers 
   SET(natsOptions_SetReconnectJitter(o, RECONNECT_JITTER_MS, RECONNECT_JITTER_MS));
   SET(natsOptions_SetReconnectBufSize(o, 0)); /* see the file's head */
   SET(natsOptions_SetFailRequestsOnDisconnect(o, true));
-  SET(natsOptions_SetDisconnectedCB(o, on_disconnected, log));
-  SET(natsOptions_SetReconnectedCB(o, on_reconnected, log));
-  SET(natsOptions_SetClosedCB(o, on_closed, log));
-  SET(natsOptions_SetErrorHandler(o, on_error, log));
+  SET(nats_link_set_callbacks(o, log));
 #undef SET
   return s;
 }
@@ -171,6 +112,12 @@ static natsStatus set_rest(natsOptions *o, struct nats_log *log, struct servers 
 static int explain(const struct nats_log *log, const struct store_nats_options *given,
                    natsStatus status, struct cws_error *err) {
   const char *detail = nats_reason(status);
+  /* With TLS 1.3 that is said when the handshake is over. */
+  if (status == NATS_PROTOCOL_ERROR && given->tls_ca != NULL && given->tls_cert == NULL)
+    return err_set(err, CWS_ECONFIG,
+                   "NATS at %s ends the connection behind the TLS handshake; it may want to see a "
+                   "certificate: give nats-tls-cert and nats-tls-key",
+                   log->servers);
   switch (status) {
   case NATS_CONNECTION_AUTH_FAILED:
     if (given->user == NULL && given->credentials == NULL)
@@ -195,30 +142,40 @@ static int explain(const struct nats_log *log, const struct store_nats_options *
   }
 }
 
+static natsStatus make_inbox(struct nats_log *log) {
+  natsInbox *inbox = NULL;
+  natsStatus s = natsInbox_Create(&inbox);
+  if (s == NATS_OK)
+    snprintf(log->ack_inbox, sizeof log->ack_inbox, "%s", inbox);
+  natsInbox_Destroy(inbox);
+  return s;
+}
+
 int nats_connect(struct nats_log *log, const struct store_log_options *options,
                  struct cws_error *err) {
-  struct servers servers;
   const struct store_nats_options *given = options->nats;
-  natsOptions *o = NULL;
-  natsStatus status = NATS_OK;
-  int code = servers_parse(&servers, options->servers, err);
+  int code = urls_parse(&log->urls, options->servers, err);
   if (code == 0 && (log->servers = strdup(options->servers + 2)) == NULL)
     code = err_set(err, CWS_ENOMEM, NULL);
-  if (code == 0) {
-    log->server_count = servers.count;
-    status = natsOptions_Create(&o);
-    if (status == NATS_OK)
-      status = set_rest(o, log, &servers);
-    if (status == NATS_OK)
-      code = set_identity(o, given, err);
-    if (status == NATS_OK && code == 0)
-      code = set_tls(o, given, err);
-    if (status == NATS_OK && code == 0)
-      status = natsConnection_Connect(&log->nc, o);
-    natsOptions_Destroy(o);
-  }
-  if (code == 0 && status != NATS_OK)
-    code = explain(log, given, status, err);
-  servers_finish(&servers);
-  return code;
+  if (code != 0)
+    return code;
+  natsStatus status = natsOptions_Create(&log->options);
+  if (status == NATS_OK)
+    status = set_rest(log->options, log);
+  if (status == NATS_OK)
+    code = set_identity(log->options, given, err);
+  if (status == NATS_OK && code == 0)
+    code = set_tls(log->options, given, err);
+  if (status == NATS_OK && code == 0)
+    status = make_inbox(log);
+  if (status == NATS_OK && code == 0)
+    status = nats_link_open(log, &log->link, 0);
+  return code != 0 || status == NATS_OK ? code : explain(log, given, status, err);
+}
+
+void nats_disconnect(struct nats_log *log) {
+  nats_link_close(log, &log->link, 0);
+  natsOptions_Destroy(log->options);
+  free(log->urls.text);
+  free(log->servers);
 }

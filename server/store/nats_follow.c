@@ -32,6 +32,10 @@
 #define RETRY_MS 500
 #define CHECK_MS 1000 /* between looks whether entries can be written again */
 #define IDLE_MS 5000  /* without an entry: is there really none? */
+/* Without an answer of the stream's leader: another server may be near it. Twice as long each time
+ * that it was not. */
+#define MOVE_MS 8000
+#define MOVE_MAX_MS 64000
 #define NS_PER_MS INT64_C(1000000)
 
 static int64_t now_ms(void) {
@@ -68,6 +72,23 @@ static void end_trouble(struct nats_log *log, enum nats_follow_trouble most) {
     set_trouble(log, NATS_NO_TROUBLE, &(struct cws_error){0});
 }
 
+/* Of the stream's leader. */
+static void note_answer(struct nats_follower *f) {
+  f->unanswered_ms = 0;
+  f->move_ms = MOVE_MS;
+}
+
+/* What the stream's leader says of it. That it does not is noted. */
+static int ask_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err) {
+  struct nats_follower *f = &log->follower;
+  int code = nats_stream_state(log, out, err);
+  if (code == 0)
+    note_answer(f);
+  else if (f->unanswered_ms == 0)
+    f->unanswered_ms = now_ms();
+  return code;
+}
+
 /* A failed write leaves the log "down"; whoever was refused meanwhile does not try. So this looks
  * whether the stream answers again. */
 static void check_publishing(struct nats_log *log) {
@@ -80,7 +101,7 @@ static void check_publishing(struct nats_log *log) {
     return;
   f->checked_ms = now_ms();
   struct store_log_state state;
-  if (nats_stream_state(log, &state, NULL) != 0)
+  if (ask_state(log, &state, NULL) != 0)
     return;
   pthread_mutex_lock(&log->mutex);
   bool is_over = log->publish_trouble.code != 0 && log->published == published;
@@ -98,7 +119,7 @@ static void drop_consumer(struct nats_log *log) {
   if (f->consumer[0] != '\0') { /* the answer is of no interest: it goes by itself, too */
     char subject[160];
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.%s.%s", log->name, f->consumer);
-    natsConnection_Publish(log->nc, subject, NULL, 0);
+    natsConnection_Publish(log->link.nc, subject, NULL, 0);
   }
   natsSubscription_Destroy(f->sub);
   f->sub = NULL;
@@ -109,7 +130,7 @@ static void drop_consumer(struct nats_log *log) {
 /* Whether the log still is the one that was opened, and has what comes next. */
 static int check_log(struct nats_log *log, uint64_t last, struct cws_error *err) {
   struct store_log_state state;
-  int code = nats_stream_state(log, &state, err);
+  int code = ask_state(log, &state, err);
   if (code != 0)
     return code;
   if (strcmp(state.id, log->id) != 0)
@@ -138,7 +159,7 @@ static natsStatus make_consumer(struct nats_log *log, uint64_t first) {
   if (s == NATS_OK) {
     snprintf(f->inbox, sizeof f->inbox, "%s", inbox);
     snprintf(subject, sizeof subject, "%s.*", inbox);
-    s = natsConnection_SubscribeSync(&f->sub, log->nc, subject);
+    s = natsConnection_SubscribeSync(&f->sub, log->link.nc, subject);
   }
   natsInbox_Destroy(inbox);
   if (s == NATS_OK) /* what was asked for is the limit; libnats would drop what is beyond its own */
@@ -154,7 +175,7 @@ static natsStatus make_consumer(struct nats_log *log, uint64_t first) {
   c.Replicas = 1;
   c.MemoryStorage = true;
   jsConsumerInfo *info = NULL;
-  s = js_AddConsumer(&info, log->js, log->name, &c, NULL, NULL);
+  s = js_AddConsumer(&info, log->link.js, log->name, &c, NULL, NULL);
   if (s == NATS_OK)
     snprintf(f->consumer, sizeof f->consumer, "%s", info->Name);
   jsConsumerInfo_Destroy(info);
@@ -189,7 +210,7 @@ static bool ask(struct nats_log *log) {
                      "{\"batch\":%d,\"max_bytes\":%d,\"expires\":%" PRId64
                      ",\"idle_heartbeat\":%" PRId64 "}",
                      ASK_COUNT, ASK_BYTES, ASK_MS * NS_PER_MS, HEARTBEAT_MS * NS_PER_MS);
-  if (natsConnection_PublishRequest(log->nc, subject, inbox, text, len) != NATS_OK)
+  if (natsConnection_PublishRequest(log->link.nc, subject, inbox, text, len) != NATS_OK)
     return false;
   f->left = ASK_COUNT;
   f->heard_ms = now_ms();
@@ -230,6 +251,7 @@ static enum verdict take_entry(struct nats_log *log, const natsMsg *msg, uint64_
   f->is_fresh = f->is_behind = false;
   f->entry_ms = f->heard_ms;
   f->last = seq;
+  note_answer(f);
   end_trouble(log, NATS_ENTRY_MISSING);
   pthread_mutex_lock(&log->mutex);
   nats_list_put(&log->entries, entry);
@@ -314,7 +336,7 @@ static enum verdict check_idle(struct nats_log *log) {
   if (now_ms() - f->entry_ms < IDLE_MS)
     return GO_ON;
   f->entry_ms = now_ms();
-  if (nats_stream_state(log, &state, NULL) != 0)
+  if (ask_state(log, &state, NULL) != 0)
     return GO_ON;
   bool was_behind = f->is_behind;
   f->is_behind = state.last_seq > f->last;
@@ -366,6 +388,40 @@ static void start_anew(struct nats_log *log, enum verdict why) {
     rest(log, RETRY_MS);
 }
 
+static void forget_silence(struct nats_log *log) {
+  log->follower.unanswered_ms = 0;
+  pthread_mutex_lock(&log->mutex);
+  log->stuck_ms = 0;
+  pthread_mutex_unlock(&log->mutex);
+}
+
+static bool is_silent(struct nats_log *log) {
+  int64_t unanswered_ms = log->follower.unanswered_ms, since_ms = now_ms() - log->follower.move_ms;
+  pthread_mutex_lock(&log->mutex);
+  int64_t stuck_ms = log->stuck_ms;
+  pthread_mutex_unlock(&log->mutex);
+  return (stuck_ms != 0 && stuck_ms < since_ms) || (unanswered_ms != 0 && unanswered_ms < since_ms);
+}
+
+/* A server that answers pings may be parted from those that have the stream's leader. One that
+ * refused this hub for good may take it now. */
+static void move_if_silent(struct nats_log *log) {
+  natsConnStatus status = natsConnection_Status(log->link.nc);
+  if (status != NATS_CONN_STATUS_CONNECTED && status != NATS_CONN_STATUS_CLOSED) {
+    forget_silence(log); /* libnats is looking for a server */
+    return;
+  }
+  if (!is_silent(log))
+    return;
+  if (log->urls.count > 1 || status == NATS_CONN_STATUS_CLOSED) {
+    drop_consumer(log);
+    nats_move(log);
+    if (log->follower.move_ms < MOVE_MAX_MS)
+      log->follower.move_ms *= 2;
+  }
+  forget_silence(log);
+}
+
 static void follow_some(struct nats_log *log) {
   struct cws_error error = {0};
   if (log->follower.sub == NULL && start(log, &error) != 0) {
@@ -389,6 +445,7 @@ static void *follow_main(void *user) {
     if (is_closing)
       break;
     check_publishing(log);
+    move_if_silent(log);
     if (is_asked)
       follow_some(log);
   }
@@ -413,6 +470,7 @@ int nats_follow(struct store_log *base, uint64_t after, struct cws_error *err) {
 }
 
 int nats_follow_start(struct nats_log *log, struct cws_error *err) {
+  log->follower.move_ms = MOVE_MS;
   if (pthread_create(&log->follower.thread, NULL, follow_main, log) != 0)
     return err_set(err, CWS_ESYSTEM, "cannot start a thread");
   log->has_follower = true;

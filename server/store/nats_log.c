@@ -13,20 +13,6 @@
 
 /* ---- whether it is up ---- */
 
-bool nats_is_connected(struct nats_log *log, struct cws_error *why) {
-  natsConnStatus status = natsConnection_Status(log->nc);
-  if (status == NATS_CONN_STATUS_CONNECTED)
-    return true;
-  const char *text = NULL;
-  natsConnection_GetLastError(log->nc, &text);
-  if (status == NATS_CONN_STATUS_CLOSED)
-    err_set(why, CWS_ESTORE, "NATS at %s ended the connection for good (%s): start the hub anew",
-            log->servers, text != NULL ? text : "");
-  else
-    err_set(why, CWS_ESTORE, "no NATS server answers at %s", log->servers);
-  return false;
-}
-
 static bool is_up(struct store_log *base, struct cws_error *why) {
   struct nats_log *log = (struct nats_log *)base;
   if (!nats_is_connected(log, why))
@@ -53,31 +39,10 @@ void nats_wait(struct nats_log *log, int64_t ms) {
   pthread_cond_timedwait(&log->changed, &log->mutex, &end);
 }
 
-static void on_unsubscribed(void *user) {
-  struct nats_log *log = user;
-  pthread_mutex_lock(&log->mutex);
-  log->callbacks--;
-  pthread_cond_broadcast(&log->changed);
-  pthread_mutex_unlock(&log->mutex);
-}
-
-int nats_subscribe(struct nats_log *log, natsSubscription **out, const char *subject,
-                   natsMsgHandler on_message, struct cws_error *err) {
-  natsStatus s = natsConnection_Subscribe(out, log->nc, subject, on_message, log);
-  if (s != NATS_OK)
-    return err_set(err, s == NATS_NO_MEMORY ? CWS_ENOMEM : CWS_ESTORE,
-                   "cannot subscribe at NATS at %s: %s", log->servers, nats_reason(s));
-  natsSubscription_SetOnCompleteCB(*out, on_unsubscribed, log);
-  pthread_mutex_lock(&log->mutex);
-  log->callbacks++;
-  pthread_mutex_unlock(&log->mutex);
-  return 0;
-}
-
 /* ---- what is told ---- */
 
 /* On a thread of libnats. */
-static void on_told(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *user) {
+void nats_on_told(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *user) {
   (void)nc, (void)sub;
   struct nats_log *log = user;
   struct store_log_entry *entry =
@@ -96,8 +61,11 @@ static void on_told(natsConnection *nc, natsSubscription *sub, natsMsg *msg, voi
 /* Lost where there is no connection, or too long. */
 static void tell(struct store_log *base, const void *bytes, size_t len) {
   struct nats_log *log = (struct nats_log *)base;
-  if (len <= log->max_entry_bytes)
-    natsConnection_Publish(log->nc, log->told_subject, bytes, (int)len);
+  if (len > log->max_entry_bytes)
+    return;
+  pthread_rwlock_rdlock(&log->moving);
+  natsConnection_Publish(log->link.nc, log->told_subject, bytes, (int)len);
+  pthread_rwlock_unlock(&log->moving);
 }
 
 static struct store_log_entry *take_list(struct nats_log *log, struct nats_list *list,
@@ -155,6 +123,7 @@ static struct nats_log *new_log(const struct store_log_options *options) {
   log->wake = options->wake;
   log->user = options->user;
   log->connections = 1;
+  pthread_rwlock_init(&log->moving, NULL);
   pthread_condattr_t attr;
   pthread_condattr_init(&attr);
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -164,45 +133,19 @@ static struct nats_log *new_log(const struct store_log_options *options) {
   return log;
 }
 
-static int start_asking(struct nats_log *log, struct cws_error *err) {
-  jsOptions o;
-  jsOptions_Init(&o);
-  o.Wait = NATS_WAIT_MS;
-  if (natsConnection_JetStream(&log->js, log->nc, &o) != NATS_OK)
-    return err_set(err, CWS_ENOMEM, NULL);
-  return nats_subscribe(log, &log->told_sub, log->told_subject, on_told, err);
-}
-
-/* Ends the waits of all who use the connection, and lets callbacks that run come to their end. */
-static void close_connection(struct nats_log *log) {
-  pthread_mutex_lock(&log->mutex);
-  log->is_closing = true;
-  pthread_cond_broadcast(&log->changed);
-  pthread_mutex_unlock(&log->mutex);
-  if (log->nc == NULL)
-    return;
-  natsConnection_Close(log->nc);
-  pthread_mutex_lock(&log->mutex);
-  while (!log->is_closed || log->callbacks > 0)
-    pthread_cond_wait(&log->changed, &log->mutex);
-  pthread_mutex_unlock(&log->mutex);
-}
-
 static void close_log(struct store_log *base) {
   struct nats_log *log = (struct nats_log *)base;
   if (log == NULL)
     return;
-  close_connection(log);
+  nats_close(log);
   nats_follow_stop(log);
   nats_publish_stop(log);
-  natsSubscription_Destroy(log->told_sub);
-  jsCtx_Destroy(log->js);
-  natsConnection_Destroy(log->nc);
+  nats_disconnect(log);
   nats_list_clear(&log->entries);
   nats_list_clear(&log->told);
   pthread_cond_destroy(&log->changed);
   pthread_mutex_destroy(&log->mutex);
-  free(log->servers);
+  pthread_rwlock_destroy(&log->moving);
   free(log);
 }
 
@@ -214,8 +157,6 @@ static int open_log(const struct store_log_options *options, struct store_log **
   int code = set_names(log, options->nats->prefix, err);
   if (code == 0)
     code = nats_connect(log, options, err);
-  if (code == 0)
-    code = start_asking(log, err);
   if (code == 0)
     code = nats_stream_open(log, options->nats, err);
   if (code == 0)

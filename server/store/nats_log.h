@@ -4,6 +4,7 @@
  *
  *   nats_log.c      its life; what is told; whether it is up
  *   nats_connect.c  the connection: servers, user, TLS
+ *   nats_link.c     while it is open; to another server
  *   nats_stream.c   the stream that is the log: made, or checked
  *   nats_publish.c  writing, and what becomes of it
  *   nats_follow.c   a thread that reads
@@ -17,6 +18,7 @@
 #include <pthread.h>
 
 #define NATS_PREFIX_MAX 32
+#define NATS_SERVERS_MAX 16
 #define NATS_WAIT_MS 2000 /* for the answer to one question to JetStream */
 /* A hub's entries have some 512 KiB; one more event may have what an event may have. */
 #define NATS_ENTRY_MAX ((size_t)3 << 20)
@@ -32,6 +34,12 @@ void nats_list_put(struct nats_list *list, struct store_log_entry *entry);
 struct store_log_entry *nats_list_take(struct nats_list *list, size_t max_bytes);
 void nats_list_clear(struct nats_list *list);
 
+struct nats_urls {
+  char *text; /* "nats://host:port\0nats://host:port\0…" */
+  char *of[NATS_SERVERS_MAX];
+  size_t count;
+};
+
 /* A publish that has no outcome yet, or one that was not taken. */
 struct nats_publish {
   struct nats_publish *next;
@@ -42,6 +50,14 @@ struct nats_publish {
 struct nats_publishes {
   struct nats_publish *first, *last;
 };
+
+/* A connection, and what comes by it. */
+struct nats_link {
+  natsConnection *nc;
+  jsCtx *js;
+  natsSubscription *acks, *told;
+};
+#define NATS_LINK_CALLBACKS 2 /* its subscriptions that have callbacks */
 
 enum nats_follow_trouble {
   NATS_NO_TROUBLE,
@@ -67,6 +83,8 @@ struct nats_follower {
   int64_t entry_ms; /* when an entry came, or it was looked whether one should have */
   bool is_behind;   /* one should have, last time */
   int64_t checked_ms;
+  int64_t unanswered_ms; /* since when the stream's leader does not answer; 0: it does */
+  int64_t move_ms;       /* how long it may not, before another server is tried */
   enum nats_follow_trouble trouble;
 };
 
@@ -76,17 +94,17 @@ struct nats_log {
   bool must_exist;
   void (*wake)(void *user);
   void *user;
-  char *servers; /* "host:port,host:port", for messages */
-  size_t server_count;
+  char *servers;         /* "host:port,host:port", for messages */
+  struct nats_urls urls; /* of the same; their order is the mover's */
+  natsOptions *options;
   char name[NATS_PREFIX_MAX + 1]; /* of the stream */
   char subject[NATS_PREFIX_MAX + 8], told_subject[NATS_PREFIX_MAX + 8];
   char id[STORE_LOG_ID_MAX + 1];
   size_t max_entry_bytes;
   bool is_replicated;
 
-  natsConnection *nc;
-  jsCtx *js;
-  natsSubscription *acks, *told_sub;
+  pthread_rwlock_t moving; /* read: whoever uses the link, but the follower, which changes it */
+  struct nats_link link;
   char ack_inbox[64]; /* answers to publishes come to it, "." and the publish's number */
   pthread_t clock;    /* ends publishes that get no answer */
   bool has_clock, has_follower;
@@ -95,9 +113,10 @@ struct nats_log {
   pthread_mutex_t mutex; /* of all below */
   pthread_cond_t changed;
   bool is_closing;
-  bool is_closed;       /* the connection, and no callback of it will run */
+  int links;            /* whose callbacks may run */
   int callbacks;        /* subscriptions whose callbacks may run */
   unsigned connections; /* how often it was connected */
+  int64_t stuck_ms;     /* when the first publish since the last answer got none; 0: none did */
   uint64_t published;
   struct nats_publishes pending, done;
   struct nats_list entries, told;
@@ -110,6 +129,21 @@ struct nats_log {
 const char *nats_reason(natsStatus status);
 int nats_connect(struct nats_log *log, const struct store_log_options *options,
                  struct cws_error *err);
+void nats_disconnect(struct nats_log *log); /* when no thread uses it any more */
+
+/* ---- nats_link.c ---- */
+natsStatus nats_link_set_callbacks(natsOptions *o, struct nats_log *log);
+natsStatus nats_link_set_servers(struct nats_log *log);
+/* `others`: how many are open beside it. */
+natsStatus nats_link_open(struct nats_log *log, struct nats_link *link, int others);
+/* Waits for callbacks of it that run. */
+void nats_link_close(struct nats_log *log, struct nats_link *link, int others);
+bool nats_is_connected(struct nats_log *log, struct cws_error *why);
+/* Connects to another of the servers, and lets go of the connection that there was. By the
+ * follower's thread. False: there is none, and all is as before. */
+bool nats_move(struct nats_log *log);
+/* Ends the waits of all who use it, and what comes by it. */
+void nats_close(struct nats_log *log);
 
 /* ---- nats_stream.c ---- */
 /* Finds the stream or makes it; holds it against the options. */
@@ -125,6 +159,7 @@ int nats_stream_get(struct nats_log *log, uint64_t seq, struct store_log_entry *
 /* ---- nats_publish.c ---- */
 int nats_publish_start(struct nats_log *log, struct cws_error *err);
 void nats_publish_stop(struct nats_log *log);
+void nats_on_answer(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
 int nats_publish(struct store_log *base, uint64_t ticket, const void *bytes, size_t len,
                  struct cws_error *err);
 bool nats_publish_take(struct store_log *base, struct store_log_outcome *out);
@@ -135,9 +170,7 @@ void nats_follow_stop(struct nats_log *log); /* after the connection was closed 
 int nats_follow(struct store_log *base, uint64_t after, struct cws_error *err);
 
 /* ---- nats_log.c ---- */
-int nats_subscribe(struct nats_log *log, natsSubscription **out, const char *subject,
-                   natsMsgHandler on_message, struct cws_error *err);
-bool nats_is_connected(struct nats_log *log, struct cws_error *why);
+void nats_on_told(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
 /* Waits for `changed`, at most that long; with the mutex held. */
 void nats_wait(struct nats_log *log, int64_t ms);
 

@@ -58,6 +58,8 @@ static bool settle(struct nats_log *log, uint64_t number, const struct cws_error
   p->outcome.error = *error;
   put(&log->done, p);
   log->publish_trouble = *error;
+  if (error->code == 0)
+    log->stuck_ms = 0;
   return true;
 }
 
@@ -115,7 +117,7 @@ static void read_answer(const struct nats_log *log, const natsMsg *msg, struct c
 }
 
 /* On a thread of libnats. */
-static void on_answer(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *user) {
+void nats_on_answer(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *user) {
   (void)nc, (void)sub;
   struct nats_log *log = user;
   struct cws_error error = {0};
@@ -149,6 +151,8 @@ static void *clock_main(void *user) {
       nats_wait(log, left);
       continue;
     }
+    if (log->stuck_ms == 0)
+      log->stuck_ms = next->deadline_ms - ANSWER_MS;
     settle(log, next->number, &error);
     pthread_mutex_unlock(&log->mutex);
     log->wake(log->user);
@@ -212,7 +216,9 @@ int nats_publish(struct store_log *base, uint64_t ticket, const void *bytes, siz
   pthread_cond_broadcast(&log->changed);
   pthread_mutex_unlock(&log->mutex);
   snprintf(inbox, sizeof inbox, "%s.%" PRIu64, log->ack_inbox, number);
-  natsStatus s = natsConnection_PublishRequest(log->nc, log->subject, inbox, bytes, (int)len);
+  pthread_rwlock_rdlock(&log->moving);
+  natsStatus s = natsConnection_PublishRequest(log->link.nc, log->subject, inbox, bytes, (int)len);
+  pthread_rwlock_unlock(&log->moving);
   return s == NATS_OK ? 0 : refuse(log, number, s, err);
 }
 
@@ -233,17 +239,6 @@ bool nats_publish_take(struct store_log *base, struct store_log_outcome *out) {
 /* ---- life ---- */
 
 int nats_publish_start(struct nats_log *log, struct cws_error *err) {
-  natsInbox *inbox = NULL;
-  natsStatus s = natsInbox_Create(&inbox);
-  if (s != NATS_OK)
-    return err_set(err, CWS_ENOMEM, NULL);
-  char subject[sizeof(log->ack_inbox) + 2];
-  snprintf(log->ack_inbox, sizeof log->ack_inbox, "%s", inbox);
-  snprintf(subject, sizeof subject, "%s.*", inbox);
-  natsInbox_Destroy(inbox);
-  int code = nats_subscribe(log, &log->acks, subject, on_answer, err);
-  if (code != 0)
-    return code;
   if (pthread_create(&log->clock, NULL, clock_main, log) != 0)
     return err_set(err, CWS_ESYSTEM, "cannot start a thread");
   log->has_clock = true;
@@ -253,7 +248,6 @@ int nats_publish_start(struct nats_log *log, struct cws_error *err) {
 void nats_publish_stop(struct nats_log *log) {
   if (log->has_clock)
     pthread_join(log->clock, NULL);
-  natsSubscription_Destroy(log->acks);
   clear(&log->pending);
   clear(&log->done);
 }

@@ -141,7 +141,7 @@ static bool is_memory(const struct store_nats_options *o) {
 static natsStatus create(struct nats_log *log, const struct store_nats_options *o,
                          const char *description, jsErrCode *code) {
   const char *subjects[] = {log->subject};
-  int64_t servers = log->server_count < REPLICAS_MAX ? (int64_t)log->server_count : REPLICAS_MAX;
+  int64_t servers = log->urls.count < REPLICAS_MAX ? (int64_t)log->urls.count : REPLICAS_MAX;
   int64_t max_age_ms = o->max_age_ms != 0 ? o->max_age_ms : MAX_AGE_MS;
   jsStreamConfig c;
   jsStreamConfig_Init(&c);
@@ -157,7 +157,7 @@ static natsStatus create(struct nats_log *log, const struct store_nats_options *
   c.Duplicates = (max_age_ms < DUPLICATES_MS ? max_age_ms : DUPLICATES_MS) * NS_PER_MS;
   c.DenyDelete = true;
   c.DenyPurge = true;
-  natsStatus s = js_AddStream(NULL, log->js, &c, NULL, code);
+  natsStatus s = js_AddStream(NULL, log->link.js, &c, NULL, code);
   if (s == NATS_OK)
     log_info(log->log, "made the stream '%s' at %s: %lld replicas, in %s, entries kept for %lld s",
              log->name, log->servers, (long long)c.Replicas, is_memory(o) ? "memory" : "files",
@@ -177,7 +177,7 @@ static int find_or_create(struct nats_log *log, const struct store_nats_options 
   bool is_settled = false;
   for (;;) {
     jsErrCode js = 0;
-    natsStatus s = js_GetStreamInfo(out, log->js, log->name, NULL, &js);
+    natsStatus s = js_GetStreamInfo(out, log->link.js, log->name, NULL, &js);
     if (s == NATS_OK) {
       if (is_settled || (*out)->Cluster == NULL ||
           (*out)->Created / NS_PER_MS + YOUNG_MS < clock_wall_ms(clock))
@@ -278,7 +278,7 @@ static int check_settings(const struct nats_log *log, const struct store_nats_op
 /* ---- all of it ---- */
 
 static size_t max_entry_bytes(struct nats_log *log, const jsStreamConfig *c) {
-  int64_t most = natsConnection_GetMaxPayload(log->nc);
+  int64_t most = natsConnection_GetMaxPayload(log->link.nc);
   if (c->MaxMsgSize > 0 && c->MaxMsgSize < most)
     most = c->MaxMsgSize;
   if (most <= HEADROOM)
@@ -314,7 +314,9 @@ int nats_stream_get(struct nats_log *log, uint64_t seq, struct store_log_entry *
                     struct cws_error *err) {
   natsMsg *msg = NULL;
   jsErrCode js = 0;
-  natsStatus s = js_GetMsg(&msg, log->js, log->name, seq, NULL, &js);
+  pthread_rwlock_rdlock(&log->moving);
+  natsStatus s = js_GetMsg(&msg, log->link.js, log->name, seq, NULL, &js);
+  pthread_rwlock_unlock(&log->moving);
   if (s == NATS_NOT_FOUND)
     return CWS_ENOTFOUND;
   if (s != NATS_OK) {
@@ -329,7 +331,9 @@ int nats_stream_get(struct nats_log *log, uint64_t seq, struct store_log_entry *
 int nats_stream_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err) {
   jsStreamInfo *si = NULL;
   jsErrCode js = 0;
-  natsStatus s = js_GetStreamInfo(&si, log->js, log->name, NULL, &js);
+  pthread_rwlock_rdlock(&log->moving);
+  natsStatus s = js_GetStreamInfo(&si, log->link.js, log->name, NULL, &js);
+  pthread_rwlock_unlock(&log->moving);
   if (s == NATS_NOT_FOUND)
     return err_set(err, CWS_ENOTFOUND, "the stream '%s' at %s is gone", log->name, log->servers);
   if (s != NATS_OK) {

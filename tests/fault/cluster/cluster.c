@@ -26,13 +26,16 @@
 
 /* ---- life ---- */
 
-void cluster_make(struct cluster *c) {
+void cluster_make(struct cluster *c, const struct nats_place *places) {
   *c = (struct cluster){0};
   temp_folder_make(&c->folder);
   temp_folder_write(&c->folder, "secret", LIVE_SECRET);
   snprintf(c->secret, sizeof c->secret, "%s/secret", c->folder.path);
   c->token = live_token_all();
-  nats_nodes_start(&c->nats, CLUSTER_NODES, "max_payload: 8MB");
+  if (places != NULL)
+    nats_nodes_start_at(&c->nats, CLUSTER_NODES, "max_payload: 8MB", places);
+  else
+    nats_nodes_start(&c->nats, CLUSTER_NODES, "max_payload: 8MB");
   snprintf(c->store, sizeof c->store, "nats:%s", c->nats.servers);
   for (int i = 0; i < CLUSTER_HUBS; i++) {
     struct cluster_hub *h = &c->hubs[i];
@@ -85,6 +88,19 @@ void cluster_thaw_hub(struct cluster *c, int hub) {
   c->hubs[hub].is_frozen = false;
 }
 
+/* As docs/scaling.md says. */
+void cluster_replace_hub(struct cluster *c, int hub, int other) {
+  struct cluster_hub *h = &c->hubs[hub];
+  char command[512];
+  cluster_kill_hub(c, hub);
+  snprintf(command, sizeof command,
+           "rm -f '%s'* && \"$COUNCILWS\" backup --store 'sqlite:%s' '%s' 2>&1", h->state,
+           c->hubs[other].state, h->state);
+  assert_int_equal(system(command), 0);
+  h->is_parted = false;
+  cluster_start_hub(c, hub);
+}
+
 void cluster_check(struct cluster *c) {
   for (int i = 0; i < CLUSTER_HUBS; i++)
     if (c->hubs[i].process.pid != 0 && !c->hubs[i].is_frozen)
@@ -115,6 +131,11 @@ bool cluster_is_ready(struct cluster *c, int hub) {
     h->is_parted = strstr(r.body, "start from a copy") != NULL;
   raw_reply_free(&r);
   return is;
+}
+
+void cluster_notice_parted(struct cluster *c) {
+  for (int i = 0; i < CLUSTER_HUBS; i++)
+    cluster_is_ready(c, i);
 }
 
 static void print_node(const struct nats_node *node) {
@@ -166,13 +187,14 @@ void cluster_heal_nodes(struct cluster *c) {
   "CONNECT {\"verbose\":false}\r\nSUB asked 1\r\n"                                                 \
   "PUB $JS.API.STREAM.INFO." PREFIX " asked 0\r\n\r\n"
 
-static int connect_to(int port) {
+static int connect_to(const struct nats_node *node) {
   const struct timeval patience = {.tv_sec = 1};
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)node->port)};
+  assert_int_equal(inet_pton(AF_INET, node->place.address, &at.sin_addr), 1);
   int fd = socket(AF_INET, SOCK_STREAM, 0);
   assert_true(fd >= 0);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (connect(fd, (struct sockaddr *)&at, sizeof at) == 0)
     return fd;
   close(fd);
@@ -180,9 +202,9 @@ static int connect_to(int port) {
 }
 
 /* What JetStream says of the stream; "" where nobody answers. */
-static void ask_node(int port, char *text, size_t size) {
+static void ask_node(const struct nats_node *node, char *text, size_t size) {
   size_t len = 0;
-  int fd = connect_to(port);
+  int fd = connect_to(node);
   ssize_t n = fd >= 0 ? send(fd, ASK_STREAM, strlen(ASK_STREAM), MSG_NOSIGNAL) : -1;
   while (n > 0 && len < size - 1) {
     n = recv(fd, text + len, size - 1 - len, 0);
@@ -200,7 +222,7 @@ static void ask_stream(const struct cluster *c, char *text, size_t size) {
   text[0] = '\0';
   for (int i = 0; strstr(text, "\"leader\":\"n") == NULL && i < CLUSTER_NODES; i++)
     if (c->nats.nodes[i].pid != 0 && !c->is_frozen[i])
-      ask_node(c->nats.nodes[i].port, text, size);
+      ask_node(&c->nats.nodes[i], text, size);
 }
 
 int cluster_leader(const struct cluster *c) {

@@ -1,6 +1,6 @@
 /*
  * cluster: three nats-servers and up to three hubs that share a log in them, all processes of their
- * own on loopback. Each hub listens on a unix socket that it keeps over restarts and on a port that
+ * own. Each hub listens on a unix socket that it keeps over restarts and on a port that
  * it does not, and has a state file.
  */
 #ifndef CWS_TEST_CLUSTER_H
@@ -34,14 +34,17 @@ struct cluster {
   char *token;
 };
 
-/* Starts all of it; the hubs may not listen yet. */
-void cluster_make(struct cluster *c);
+/* Starts all of it, the nodes in their places (NULL: on loopback); the hubs may not listen yet. */
+void cluster_make(struct cluster *c, const struct nats_place *places);
 void cluster_remove(struct cluster *c);
 
 void cluster_start_hub(struct cluster *c, int hub);
 void cluster_kill_hub(struct cluster *c, int hub);
 void cluster_freeze_hub(struct cluster *c, int hub);
 void cluster_thaw_hub(struct cluster *c, int hub);
+
+/* Kills it, and starts it with a copy of the state of another one. */
+void cluster_replace_hub(struct cluster *c, int hub, int other);
 
 void cluster_kill_node(struct cluster *c, int node);
 void cluster_freeze_node(struct cluster *c, int node);
@@ -56,6 +59,7 @@ int cluster_leader(const struct cluster *c);
 bool cluster_is_whole(const struct cluster *c);
 /* Whether a hub takes events; notices those that have stopped for good. */
 bool cluster_is_ready(struct cluster *c, int hub);
+void cluster_notice_parted(struct cluster *c);
 /* The port that it listens on in this life; 0: not yet. */
 int cluster_port(struct cluster *c, int hub);
 void cluster_print_logs(const struct cluster *c);

@@ -345,7 +345,7 @@ void herd_wait_until_well(struct herd *h) {
     answered[i] = h->publishers[i].answered_here;
   for (int i = 0; i < h->watcher_count; i++)
     last[i] = h->ledger.requests[h->watchers[i].request].last_known;
-  HERD_WAIT_FOR(h, have_all_gone_on(h, answered, last));
+  HERD_POLL_FOR(h, (cluster_notice_parted(h->cluster), have_all_gone_on(h, answered, last)));
 }
 
 /* ---- what is stored ---- */

@@ -7,9 +7,7 @@
  * CWS_CLUSTER_SEED: a printed seed, to take the same decisions again; CWS_CLUSTER_TEST: only the
  * tests of that name, which may have a '*' in it.
  */
-#include "tests/fault/cluster/cluster.h"
-#include "tests/fault/cluster/herd.h"
-#include "tests/unit/support/raw_http.h"
+#include "tests/fault/cluster/world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,130 +16,24 @@
 /* cmocka.h needs those before it */
 #include <cmocka.h>
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #define ROUNDS 1
-
-struct world {
-  struct cluster cluster;
-  struct herd herd;
-  uint64_t random;
-  bool is_whole; /* the last test has left it as it should be */
-};
-
-static struct world world; /* for all tests: it takes seconds until it is there */
-
-/* ---- the world ---- */
-
-/* xorshift64* */
-static int below(int n) {
-  world.random ^= world.random >> 12;
-  world.random ^= world.random << 25;
-  world.random ^= world.random >> 27;
-  return (int)((world.random * 0x2545f4914f6cdd1dU >> 33) % (uint64_t)n);
-}
-
-static long long setting(const char *name, long long otherwise) {
-  const char *text = getenv(name);
-  return text != NULL ? strtoll(text, NULL, 10) : otherwise;
-}
-
-static bool are_all_ready(struct cluster *c) {
-  for (int i = 0; i < CLUSTER_HUBS; i++)
-    if (!c->hubs[i].is_parted && !cluster_is_ready(c, i))
-      return false;
-  return true;
-}
-
-static int begin(bool has_watchers) {
-  world.random = (uint64_t)setting("CWS_CLUSTER_SEED", (long long)time(NULL)) * 2 + 1;
-  print_message("CWS_CLUSTER_SEED=%lld\n", (long long)(world.random / 2));
-  cluster_make(&world.cluster);
-  herd_init(&world.herd, &world.cluster, has_watchers);
-  world.is_whole = true;
-  return 0;
-}
-
-static int begin_all(void **state) {
-  (void)state;
-  return begin(true);
-}
-
-/* Where a hub may be wrong, its watchers are shown it until it notices. */
-static int begin_without_watchers(void **state) {
-  (void)state;
-  return begin(false);
-}
-
-/* A test that failed has left it in the middle of a callback. */
-static int begin_one(void **state) {
-  (void)state;
-  if (!world.is_whole)
-    return -1;
-  world.is_whole = false;
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  if (world.is_whole)
-    herd_finish(&world.herd);
-  cluster_remove(&world.cluster);
-  return 0;
-}
-
-static int leader(void) {
-  int node = -1;
-  HERD_POLL_FOR(&world.herd, (node = cluster_leader(&world.cluster)) >= 0);
-  return node;
-}
-
-static int follower(void) {
-  return (leader() + 1 + below(CLUSTER_NODES - 1)) % CLUSTER_NODES;
-}
-
-static void wait_until_well(void) {
-  HERD_POLL_FOR(&world.herd, are_all_ready(&world.cluster));
-  herd_wait_until_well(&world.herd);
-}
-
-static void heal(void) {
-  cluster_heal_nodes(&world.cluster);
-  for (int i = 0; i < CLUSTER_HUBS; i++) {
-    if (world.cluster.hubs[i].is_frozen)
-      cluster_thaw_hub(&world.cluster, i);
-    if (world.cluster.hubs[i].process.pid == 0)
-      cluster_start_hub(&world.cluster, i);
-  }
-}
-
-/* The next fault is to be the only one: where a node that has not caught up is one of two that are
- * left, nats-server 2.9.10 may let go of what it had acknowledged. */
-static void heal_and_check(void) {
-  heal();
-  wait_until_well();
-  HERD_POLL_FOR(&world.herd, cluster_is_whole(&world.cluster));
-  herd_check(&world.herd, false);
-  world.is_whole = true;
-}
 
 /* ---- hubs ---- */
 
 static void test_a_killed_hub_comes_back_with_what_the_others_have(void **state) {
   (void)state;
-  wait_until_well();
+  world_wait_until_well();
   cluster_kill_hub(&world.cluster, 1);
   herd_leave_hub(&world.herd, 1);
   herd_wait_until_well(&world.herd);
-  heal_and_check();
+  world_heal_and_check();
 }
 
 static void test_a_stopped_hub_goes_on_where_the_others_are(void **state) {
   (void)state;
-  wait_until_well();
+  world_wait_until_well();
   cluster_freeze_hub(&world.cluster, 2);
   herd_leave_hub(&world.herd, 2);
   for (int i = 0; i < 3; i++)
@@ -149,7 +41,7 @@ static void test_a_stopped_hub_goes_on_where_the_others_are(void **state) {
   for (int i = 0; i < world.herd.watcher_count; i++) /* who are ahead of it when it goes on */
     if (world.herd.watchers[i].kind == HERD_BY_POSITION)
       herd_move_watcher(&world.herd, i, 2);
-  heal_and_check();
+  world_heal_and_check();
 }
 
 static int acknowledging_watcher(int request) {
@@ -170,7 +62,7 @@ static bool resumes_at(int watcher, int hub, int64_t position) {
 static void test_what_was_acknowledged_at_one_hub_is_known_at_the_others(void **state) {
   (void)state;
   int watcher = acknowledging_watcher(0);
-  wait_until_well();
+  world_wait_until_well();
   for (int hub = 0; hub < CLUSTER_HUBS; hub++) {
     herd_move_watcher(&world.herd, watcher, hub);
     herd_wait_until_well(&world.herd);
@@ -188,10 +80,10 @@ static void test_what_was_acknowledged_at_one_hub_is_known_at_the_others(void **
 
 static void test_a_killed_node_that_does_not_lead_is_not_missed(void **state) {
   (void)state;
-  wait_until_well();
-  cluster_kill_node(&world.cluster, follower());
-  wait_until_well();
-  heal_and_check();
+  world_wait_until_well();
+  cluster_kill_node(&world.cluster, world_follower());
+  world_wait_until_well();
+  world_heal_and_check();
 }
 
 /* Each watcher that has a position goes to the next hub. */
@@ -207,114 +99,71 @@ static void roam(void) {
 /* A hub that was connected to it is behind until it notices, in 3 to 5 s. */
 static void test_a_stopped_node_that_does_not_lead_is_not_missed(void **state) {
   (void)state;
-  wait_until_well();
-  cluster_freeze_node(&world.cluster, follower());
+  world_wait_until_well();
+  cluster_freeze_node(&world.cluster, world_follower());
   for (int64_t until = herd_now_ms() + 3000; herd_now_ms() < until;
        herd_turn_for(&world.herd, HERD_POLL_MS))
     roam();
-  wait_until_well();
-  heal_and_check();
+  world_wait_until_well();
+  world_heal_and_check();
 }
 
 static void test_a_killed_leader_costs_a_pause(void **state) {
   (void)state;
-  wait_until_well();
-  cluster_kill_node(&world.cluster, leader());
-  wait_until_well();
-  heal_and_check();
+  world_wait_until_well();
+  cluster_kill_node(&world.cluster, world_leader());
+  world_wait_until_well();
+  world_heal_and_check();
 }
 
 static void test_all_nodes_killed_at_once_lose_nothing(void **state) {
   (void)state;
-  wait_until_well();
+  world_wait_until_well();
   for (int i = 0; i < CLUSTER_NODES; i++)
     cluster_kill_node(&world.cluster, i);
-  heal_and_check();
+  world_heal_and_check();
 }
 
 /* ---- without a quorum ---- */
 
-#define REFUSED "{\"type\":\"log\",\"data\":{\"n\":1},\"event_id\":\"refused\"}"
-
-static bool is_refused(int hub) {
-  const struct raw_request publish = {
-      .path = "/api/v1/requests/refused/events", .token = world.cluster.token, .body = REFUSED};
-  struct raw_reply r;
-  raw_ask(cluster_port(&world.cluster, hub), &publish, &r);
-  bool is = r.status == 503 && strstr(r.body, "\"unknown_outcome\"") == NULL;
-  if (is) {
-    raw_assert_error(&r, 503, "store_unavailable", "");
-    assert_non_null(raw_header(&r, "Retry-After"));
-  }
-  raw_reply_free(&r);
-  return is;
-}
-
-/* What is stored is served, to who comes now, too. */
-static void expect_reads(int hub) {
-  const struct raw_request read = {.path = "/api/v1/requests/alpha/events?limit=10",
-                                   .token = world.cluster.token};
-  struct raw_reply r;
-  int port = cluster_port(&world.cluster, hub);
-  raw_ask(port, &read, &r);
-  assert_int_equal(r.status, 200);
-  assert_int_equal(json_array_size(r.json), 10);
-  raw_reply_free(&r);
-  struct raw_ws *ws = raw_ws_open(port, "alpha", world.cluster.token, "from=start&no_ack=1");
-  raw_ws_next(ws, "connection_established");
-  raw_ws_next(ws, "execution_progress");
-  raw_ws_free(ws);
-}
-
-static void expect_outage(void) {
-  for (int i = 0; i < CLUSTER_HUBS; i++) {
-    HERD_POLL_FOR(&world.herd, !cluster_is_ready(&world.cluster, i));
-    assert_false(world.cluster.hubs[i].is_parted);
-  }
-  for (int i = 0; i < CLUSTER_HUBS; i++) {
-    HERD_POLL_FOR(&world.herd, is_refused(i));
-    expect_reads(i);
-  }
-}
-
 static void test_without_a_quorum_publishes_are_refused_and_watchers_stay(void **state) {
   (void)state;
-  wait_until_well();
+  world_wait_until_well();
   int64_t losses = herd_steady_losses(&world.herd);
-  int one = leader(), other = follower();
+  int one = world_leader(), other = world_follower();
   cluster_kill_node(&world.cluster, one);
   cluster_kill_node(&world.cluster, other);
-  expect_outage();
+  world_expect_outage();
   nats_node_start(&world.cluster.nats, (size_t)other);
-  wait_until_well();
+  world_wait_until_well();
   assert_int_equal(herd_steady_losses(&world.herd), losses);
-  heal_and_check();
+  world_heal_and_check();
 }
 
 /* ---- whatever comes ---- */
 
 static void kill_some_hub(void) {
-  int hub = below(CLUSTER_HUBS);
+  int hub = world_below(CLUSTER_HUBS);
   cluster_kill_hub(&world.cluster, hub);
   herd_leave_hub(&world.herd, hub);
 }
 
 static void freeze_some_hub(void) {
-  int hub = below(CLUSTER_HUBS);
+  int hub = world_below(CLUSTER_HUBS);
   cluster_freeze_hub(&world.cluster, hub);
   herd_leave_hub(&world.herd, hub);
 }
 
 static void kill_some_node(void) {
-  cluster_kill_node(&world.cluster, below(CLUSTER_NODES));
+  cluster_kill_node(&world.cluster, world_below(CLUSTER_NODES));
 }
 
 static void freeze_some_follower(void) {
-  cluster_freeze_node(&world.cluster, follower());
+  cluster_freeze_node(&world.cluster, world_follower());
 }
 
 static void kill_two_nodes(void) {
-  int spared = below(CLUSTER_NODES);
+  int spared = world_below(CLUSTER_NODES);
   for (int i = 0; i < CLUSTER_NODES; i++)
     if (i != spared)
       cluster_kill_node(&world.cluster, i);
@@ -349,8 +198,8 @@ static const struct {
 
 static void move_some(void) {
   struct herd *h = &world.herd;
-  for (int n = below(6); n > 0; n--) {
-    int hub = below(CLUSTER_HUBS), i = below(HERD_PUBLISHERS + h->watcher_count);
+  for (int n = world_below(6); n > 0; n--) {
+    int hub = world_below(CLUSTER_HUBS), i = world_below(HERD_PUBLISHERS + h->watcher_count);
     const struct cluster_hub *to = &world.cluster.hubs[hub];
     if (to->process.pid == 0 || to->is_frozen || to->is_parted)
       continue;
@@ -363,18 +212,18 @@ static void move_some(void) {
 
 static void test_random_faults_leave_all_hubs_with_all_that_was_acknowledged(void **state) {
   (void)state;
-  long long rounds = setting("CWS_CLUSTER_ROUNDS", ROUNDS);
-  wait_until_well();
+  long long rounds = world_setting("CWS_CLUSTER_ROUNDS", ROUNDS);
+  world_wait_until_well();
   for (long long round = 0; round < rounds; round++) {
-    int kind = below(FAULT_KINDS), ms = below(below(3) == 0 ? 12000 : 1500);
-    herd_turn_for(&world.herd, below(300));
+    int kind = world_below(FAULT_KINDS), ms = world_below(world_below(3) == 0 ? 12000 : 1500);
+    herd_turn_for(&world.herd, world_below(300));
     print_message("%lld: %s for %d ms\n", round, FAULTS[kind].name, ms);
     FAULTS[kind].begin();
     move_some();
     herd_turn_for(&world.herd, ms / 2);
     move_some();
     herd_turn_for(&world.herd, ms / 2);
-    heal_and_check();
+    world_heal_and_check();
   }
   herd_check(&world.herd, true);
   print_message("%lld publishes answered\n", (long long)world.herd.acknowledged);
@@ -382,27 +231,21 @@ static void test_random_faults_leave_all_hubs_with_all_that_was_acknowledged(voi
 
 /* ---- a leader that is stopped ---- */
 
-static void leave_parted_hubs(void) {
-  for (int i = 0; i < CLUSTER_HUBS; i++)
-    if (world.cluster.hubs[i].is_parted)
-      herd_leave_hub(&world.herd, i);
-}
-
 /* nats-server 2.9.10 may then give a hub what no other has. That hub stops; it is the only one that
  * may be wrong, and what was acknowledged there is on the others. */
 static void test_a_stopped_leader_parts_no_two_hubs_that_go_on(void **state) {
   (void)state;
-  long long rounds = setting("CWS_CLUSTER_LEADERS", 1);
+  long long rounds = world_setting("CWS_CLUSTER_LEADERS", 1);
   for (long long round = 0; round < rounds; round++) {
-    wait_until_well();
-    herd_turn_for(&world.herd, below(300));
-    cluster_freeze_node(&world.cluster, leader());
-    wait_until_well();
-    heal();
-    wait_until_well();
+    world_wait_until_well();
+    herd_turn_for(&world.herd, world_below(300));
+    cluster_freeze_node(&world.cluster, world_leader());
+    world_wait_until_well();
+    world_heal();
+    world_wait_until_well();
     HERD_POLL_FOR(&world.herd, cluster_is_whole(&world.cluster));
-    wait_until_well(); /* who is wrong has been told by now */
-    leave_parted_hubs();
+    world_wait_until_well(); /* who is wrong has been told by now */
+    world_leave_parted_hubs();
     herd_check(&world.herd, true);
   }
   for (int i = 0; i < CLUSTER_HUBS; i++)
@@ -411,7 +254,20 @@ static void test_a_stopped_leader_parts_no_two_hubs_that_go_on(void **state) {
   world.is_whole = true;
 }
 
-#define CLUSTER_TEST(test) cmocka_unit_test_setup(test, begin_one)
+static int begin_watched(void **state) {
+  (void)state;
+  world_begin(NULL, true);
+  return 0;
+}
+
+/* Where a hub may be wrong, its watchers are shown it until it notices. */
+static int begin_unwatched(void **state) {
+  (void)state;
+  world_begin(NULL, false);
+  return 0;
+}
+
+#define CLUSTER_TEST(test) cmocka_unit_test_setup(test, world_begin_one)
 
 int main(void) {
   cmocka_set_test_filter(getenv("CWS_CLUSTER_TEST")); /* NULL: all */
@@ -429,7 +285,7 @@ int main(void) {
   const struct CMUnitTest leader_tests[] = {
       CLUSTER_TEST(test_a_stopped_leader_parts_no_two_hubs_that_go_on),
   };
-  int failed = cmocka_run_group_tests_name("cluster", tests, begin_all, end);
+  int failed = cmocka_run_group_tests_name("cluster", tests, begin_watched, world_end);
   return failed +
-         cmocka_run_group_tests_name("cluster_leader", leader_tests, begin_without_watchers, end);
+         cmocka_run_group_tests_name("cluster_leader", leader_tests, begin_unwatched, world_end);
 }

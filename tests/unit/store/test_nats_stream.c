@@ -384,6 +384,37 @@ static void a_user_has_to_be_known_and_have_the_right_password(void **state) {
   nats_nodes_finish(&guarded);
 }
 
+static void start_with_password(struct nats_nodes *guarded, const char *password) {
+  char more[64];
+  snprintf(more, sizeof more, "authorization { user: hub, password: %s }", password);
+  nats_node_kill(guarded, 0);
+  nats_node_set(guarded, 0, more);
+  nats_node_start(guarded, 0);
+}
+
+/* libnats ends the connection for good. */
+static void a_user_that_is_refused_later_is_taken_again_once_it_may(void **state) {
+  (void)state;
+  struct nats_nodes guarded;
+  struct cws_error err = {0};
+  nats_nodes_start(&guarded, 1, "authorization { user: hub, password: right }");
+  hub_init(&one, "refused");
+  one.nats.user = "hub";
+  one.nats.password = "right";
+  assert_int_equal(hub_try(&one, guarded.servers, &err), 0);
+  hub_follow(&one, 0);
+  assert_int_equal(hub_put(&one, "before"), 0);
+  start_with_password(&guarded, "another");
+  HUB_WAIT(&one, !hub_is_up(&one, &err) && strstr(err.message, "takes this hub") != NULL);
+  assert_int_equal(hub_send(&one, "never", &err), CWS_ESTORE);
+  start_with_password(&guarded, "right");
+  HUB_WAIT(&one, hub_is_up(&one, &err));
+  assert_int_equal(hub_put(&one, "after"), 0);
+  HUB_WAIT(&one, one.last == 2);
+  hub_close(&one);
+  nats_nodes_finish(&guarded);
+}
+
 static void over_tls_the_server_is_one_that_the_ca_signed(void **state) {
   (void)state;
   struct certs good, other;
@@ -432,6 +463,7 @@ int main(void) {
       cmocka_unit_test(a_full_stream_that_discards_the_new_refuses_surely),
       cmocka_unit_test(a_consumer_that_somebody_removes_is_made_anew),
       cmocka_unit_test(a_user_has_to_be_known_and_have_the_right_password),
+      cmocka_unit_test(a_user_that_is_refused_later_is_taken_again_once_it_may),
       cmocka_unit_test(over_tls_the_server_is_one_that_the_ca_signed),
   };
   return cmocka_run_group_tests(tests, start_server, end_server);

@@ -10,9 +10,17 @@
 
 #define NATS_NODES_MAX 3
 
+/* Where a server runs, if not here on loopback. */
+struct nats_place {
+  int netns;                      /* a network namespace's descriptor */
+  char address[16];               /* where clients find it */
+  char peers[NATS_NODES_MAX][16]; /* where it finds the others */
+};
+
 struct nats_node {
   pid_t pid; /* 0: does not run */
   int port, route_port;
+  struct nats_place place;
   char config[128], output[128];
 };
 
@@ -26,10 +34,15 @@ struct nats_nodes {
 /* Starts `count` of them and waits until they take connections; `more` is put into each one's
  * configuration. They are called n0, n1, n2. */
 void nats_nodes_start(struct nats_nodes *n, size_t count, const char *more);
+/* The same, each in its place. */
+void nats_nodes_start_at(struct nats_nodes *n, size_t count, const char *more,
+                         const struct nats_place *places);
 void nats_nodes_finish(struct nats_nodes *n);
 
 void nats_node_kill(struct nats_nodes *n, size_t i); /* SIGKILL; waits for its end */
 void nats_node_start(struct nats_nodes *n, size_t i);
+/* What is put into its configuration from its next start on. */
+void nats_node_set(struct nats_nodes *n, size_t i, const char *more);
 void nats_node_freeze(struct nats_nodes *n, size_t i); /* SIGSTOP; waits until it stands still */
 void nats_node_thaw(struct nats_nodes *n, size_t i);
 
