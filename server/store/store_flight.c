@@ -166,6 +166,8 @@ static void give_up(struct store *s) {
   struct cws_error why = r->broken.code != 0 ? r->broken : f->why;
   if (why.code == 0 && r->log->ops->is_up(r->log, &why))
     err_set(&why, CWS_EUNKNOWNOUTCOME, "the log does not answer");
+  if (r->broken.code != 0)
+    why.code = CWS_ESTORE; /* another hub takes it */
   if (f->may_stand)
     why.code = CWS_EUNKNOWNOUTCOME;
   if (why.code != CWS_ETOOLARGE) { /* before anyone is told, who may ask */

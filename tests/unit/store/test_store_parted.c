@@ -83,6 +83,24 @@ static void test_a_hub_with_another_entry_than_the_log_stops_and_others_go_on(vo
   assert_non_null(strstr(err.message, "is not what the log says"));
 }
 
+/* Who waits is told that it can be had elsewhere: a publisher goes there. */
+static void test_what_a_hub_that_stops_has_not_written_is_only_refused(void **state) {
+  struct pair *p = *state;
+  struct store_event event = event_of("2");
+  struct put put;
+  world_open(&p->a);
+  world_open(&p->b);
+  part(p);
+  put_one(&p->b, "s", "1"); /* so it has come */
+  fake_log_set_mood(p->b.log, FAKE_LOG_REFUSES);
+  put_init(&put, "s", &event, 1);
+  put_start(&put, p->b.s);
+  fake_log_wait_attempts(p->b.log, 1);
+  add_entry(&p->a, 2, 1, 12345, "3"); /* both ask the log of entry 1 */
+  assert_int_equal(put_wait(&put), CWS_ESTORE);
+  assert_non_null(strstr(put.append.error.message, "start from a copy of another hub's state"));
+}
+
 static void test_a_hub_that_is_right_asks_the_log_and_goes_on(void **state) {
   struct pair *p = *state;
   world_open(&p->a);
@@ -152,6 +170,7 @@ static void test_hubs_agree_after_a_restart_and_from_a_later_start(void **state)
 int main(void) {
   const struct CMUnitTest tests[] = {
       PAIR_TEST(test_a_hub_with_another_entry_than_the_log_stops_and_others_go_on),
+      PAIR_TEST(test_what_a_hub_that_stops_has_not_written_is_only_refused),
       PAIR_TEST(test_a_hub_that_is_right_asks_the_log_and_goes_on),
       PAIR_TEST(test_hubs_that_agree_on_what_came_since_go_on),
       PAIR_TEST(test_a_hub_that_cannot_tell_stops),
