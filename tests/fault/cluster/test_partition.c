@@ -47,10 +47,9 @@ static void test_hubs_that_reach_no_node_refuse_and_come_back(void **state) {
 
 /* ---- what parts nodes ---- */
 
-/* A leader that is parted may give hubs an entry that it then takes back (nats-server 2.9.10). */
-static void join_and_replace(void) {
+static void join_and_settle(void) {
   hosts_join_all(&hosts);
-  world_heal_and_replace();
+  world_heal_and_settle();
 }
 
 /* Hubs reach it as before, so their connection to it stays: those on it have to go to another one.
@@ -61,7 +60,7 @@ static void test_a_node_parted_from_the_others_is_left_by_the_hubs_on_it(void **
     world_wait_until_well();
     hosts_set_links(&hosts, node, false);
     world_wait_until_well();
-    join_and_replace();
+    join_and_settle();
     world.is_whole = node + 1 == CLUSTER_NODES;
   }
 }
@@ -72,7 +71,7 @@ static void test_nodes_that_are_all_parted_take_nothing_and_come_back(void **sta
   for (int node = 0; node < CLUSTER_NODES; node++)
     hosts_set_links(&hosts, node, false);
   world_expect_outage();
-  join_and_replace();
+  join_and_settle();
 }
 
 static void test_random_partitions_leave_all_hubs_with_all_that_was_acknowledged(void **state) {
@@ -88,7 +87,7 @@ static void test_random_partitions_leave_all_hubs_with_all_that_was_acknowledged
       hosts_set_link(&hosts, one, other, false);
     }
     herd_turn_for(&world.herd, ms);
-    join_and_replace();
+    join_and_settle();
   }
 }
 

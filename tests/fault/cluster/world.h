@@ -11,6 +11,8 @@
 struct world {
   struct cluster cluster;
   struct herd herd;
+  const struct nats_place *places;
+  bool has_watchers;
   uint64_t random;
   bool is_whole; /* the last test has left it as it should be */
 };
@@ -39,11 +41,14 @@ void world_heal(void);
  * what it had acknowledged. */
 void world_heal_and_check(void);
 
-/* Where the log may have given a hub what it then gave to no other, which hub then stops for good:
- * its publishers leave it (watchers were shown what is wrong, so there are to be none), what was
- * acknowledged has to be on the others, and it starts from a copy of one of those. */
-void world_leave_parted_hubs(void);
-void world_heal_and_replace(void);
+/*
+ * The same where nodes were parted or their leader stopped: nats-server 2.9.10 then may take back
+ * an entry that it had acknowledged and given to hubs, so there are to be no watchers, and the
+ * ledger is lenient. Either all agree, on every hub, or the hubs that have what was taken back have
+ * stopped for good; those start from a copy of another one, and come to be well. Then all begins
+ * anew.
+ */
+void world_heal_and_settle(void);
 
 /* There is no quorum: every hub comes to refuse publishes, and serves what is stored. */
 void world_expect_outage(void);

@@ -65,20 +65,34 @@ static const char *is_acknowledged(const struct ledger *l, int publisher, int64_
   return l->publishers[publisher].acknowledged[number] ? " (acknowledged)" : "";
 }
 
+static void contradict(struct ledger *l, const char *what) {
+  if (!l->is_lenient)
+    fail_msg("%s", what);
+  if (l->contradictions++ == 0)
+    snprintf(l->contradiction, sizeof l->contradiction, "%s", what);
+}
+
 /* One event, one id; one id, one event. */
 static void learn(struct ledger *l, int request, int64_t message_id, int publisher,
                   int64_t number) {
   struct ledger_publisher *p = &l->publishers[publisher];
   struct ledger_event *e = event_at(l, request, message_id);
   assert_int_equal(p->request, request);
-  if (p->ids[number] != 0 && p->ids[number] != message_id)
-    fail_msg("event %d-%" PRId64 " of '%s' is stored twice: as %" PRId64 " and as %" PRId64,
+  char what[256];
+  if (p->ids[number] != 0 && p->ids[number] != message_id) {
+    snprintf(what, sizeof what,
+             "event %d-%" PRId64 " of '%s' is stored twice: as %" PRId64 " and as %" PRId64,
              publisher, number, l->requests[request].id, p->ids[number], message_id);
-  if (e->publisher != -1 && (e->publisher != publisher || e->number != number))
-    fail_msg("message %" PRId64 " of '%s' was event %d-%" PRId64 "%s and is now %d-%" PRId64 "%s",
+    contradict(l, what);
+  }
+  if (e->publisher != -1 && (e->publisher != publisher || e->number != number)) {
+    snprintf(what, sizeof what,
+             "message %" PRId64 " of '%s' was event %d-%" PRId64 "%s and is now %d-%" PRId64 "%s",
              message_id, l->requests[request].id, e->publisher, e->number,
              is_acknowledged(l, e->publisher, e->number), publisher, number,
              is_acknowledged(l, publisher, number));
+    contradict(l, what);
+  }
   p->ids[number] = message_id;
   *e = (struct ledger_event){publisher, number};
 }

@@ -2,7 +2,7 @@
  * ledger: what a test knows of the events of its requests: who published which, which were
  * acknowledged under which id, and who saw what. Each event is named by its publisher and number.
  * Whatever contradicts what is known fails the test at once: an event under two ids, an id with two
- * events.
+ * events. Unless it is lenient: then it is counted, and the last that is heard counts.
  */
 #ifndef CWS_TEST_LEDGER_H
 #define CWS_TEST_LEDGER_H
@@ -37,6 +37,9 @@ struct ledger_publisher {
 };
 
 struct ledger {
+  bool is_lenient;
+  int contradictions;
+  char contradiction[256]; /* the first */
   struct ledger_request requests[LEDGER_REQUESTS];
   struct ledger_publisher publishers[LEDGER_PUBLISHERS];
 };
