@@ -168,7 +168,6 @@ static void on_session(struct cws_follow *f, const struct cws_follow_session *se
                w->herd->ledger.requests[w->request].id, session->resume_from, w->highest);
     w->last = session->resume_from;
   }
-  w->resumed = session->resume_from;
   w->has_session = true;
 }
 

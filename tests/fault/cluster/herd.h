@@ -40,7 +40,6 @@ struct herd_watcher {
   struct cws_follow *f;
   int64_t last;     /* the last id it has seen, or was told to have; -1: nothing yet */
   int64_t highest;  /* of what it ever saw, so of what it may have acknowledged */
-  int64_t resumed;  /* where its last session began */
   bool has_session; /* since it came to this hub */
   int64_t seen, losses, moves;
   char epoch[32];
