@@ -130,6 +130,7 @@ static void replace_and_begin_anew(void) {
   world.is_whole = true;
   world_end(NULL);
   begin_anew();
+  world_wait_until_well();
 }
 
 void world_heal_and_settle(void) {
