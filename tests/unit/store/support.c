@@ -70,8 +70,12 @@ static void on_batch_end(void *user) {
   atomic_fetch_add(&((struct world *)user)->record.batches, 1);
 }
 
+const char *world_servers;
+
 void world_init(struct world *w, const char *kind) {
+  static atomic_int worlds;
   memset(w, 0, sizeof(*w));
+  snprintf(w->prefix, sizeof(w->prefix), "world%d", atomic_fetch_add(&worlds, 1));
   w->kind = kind;
   atomic_store(&w->wall_ms, 1700000000000);
   w->clock = (struct clock){fake_wall_ms, fake_mono_ms, w};
@@ -95,7 +99,17 @@ void world_init(struct world *w, const char *kind) {
   };
 }
 
+static int open_nats(struct world *w, struct cws_error *err) {
+  char uri[192];
+  snprintf(uri, sizeof(uri), "nats:%s", world_servers);
+  w->options.nats.state_path = world_path(w);
+  w->options.nats.prefix = w->prefix;
+  return store_open(uri, &w->options, &w->s, err);
+}
+
 int world_try_open(struct world *w, struct cws_error *err) {
+  if (strcmp(w->kind, "nats") == 0)
+    return open_nats(w, err);
   if (strcmp(w->kind, "shared") != 0)
     return store_open(w->uri, &w->options, &w->s, err);
   if (w->log == NULL) {

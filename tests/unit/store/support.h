@@ -34,9 +34,10 @@ struct record { /* what the listener saw; the writer's thread writes, a test rea
 };
 
 struct world {
-  const char *kind; /* "memory", "sqlite", or "shared": sqlite behind a log in memory */
+  const char *kind; /* "memory", "sqlite", "shared": sqlite behind a log in memory, or "nats" */
   char dir[64];
   char uri[160];
+  char prefix[16];        /* "nats": of its stream */
   const char *next_epoch; /* of a request that begins */
   _Atomic int64_t wall_ms;
   struct clock clock;
@@ -46,6 +47,8 @@ struct world {
   bool owns_log;
   struct store *s;
 };
+
+extern const char *world_servers; /* of all that are "nats": "//HOST:PORT,…" */
 
 void world_init(struct world *w, const char *kind); /* not opened yet; options may be changed */
 void world_open(struct world *w);
