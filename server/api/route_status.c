@@ -48,6 +48,13 @@ void route_live(struct call *call) {
   buf_finish(&b);
 }
 
+static void add_log_kept(struct buf *b, const struct store *store) {
+  struct store_log_kept kept;
+  if (store_log_kept(store, &kept))
+    buf_addf(b, ",\"log\":{\"replicas\":%d,\"storage\":\"%s\"}", kept.replicas,
+             kept.is_in_memory ? "memory" : "file");
+}
+
 void route_ready(struct call *call) {
   struct cws_error why = {0};
   struct buf b;
@@ -62,7 +69,9 @@ void route_ready(struct call *call) {
     buf_add_json_str(&b, why.message, strlen(why.message));
     buf_add_char(&b, '}');
   } else {
-    buf_add_str(&b, "{\"status\":\"ready\"}");
+    buf_add_str(&b, "{\"status\":\"ready\"");
+    add_log_kept(&b, hub_store(call->api->hub));
+    buf_add_char(&b, '}');
   }
   call_reply(call, status, &b);
   buf_finish(&b);

@@ -342,7 +342,9 @@ int nats_stream_state(struct nats_log *log, struct store_log_state *out, struct 
   }
   *out = (struct store_log_state){.first_seq = si->State.FirstSeq,
                                   .last_seq = si->State.LastSeq,
-                                  .max_entry_bytes = log->max_entry_bytes};
+                                  .max_entry_bytes = log->max_entry_bytes,
+                                  .replicas = (int)si->Config->Replicas,
+                                  .is_in_memory = si->Config->Storage == js_MemoryStorage};
   read_id(si, out->id);
   if (si->State.Msgs == 0)
     out->first_seq = out->last_seq + 1;

@@ -211,6 +211,13 @@ bool store_is_writable(struct store *s, struct cws_error *why);
 
 /* Whether others may append to it, too. */
 bool store_is_shared(const struct store *s);
+/* How its log keeps entries, as far as it tells: as it was when the store was opened. Whether files
+ * are synced before it acknowledges, it does not. Any thread. False: not shared. */
+struct store_log_kept {
+  int replicas; /* on as many servers */
+  bool is_in_memory;
+};
+bool store_log_kept(const struct store *s, struct store_log_kept *out);
 /* The epoch that a request would have if it began now: all hubs find the same one. Any thread,
  * quick. False: not shared; the listener chooses. */
 bool store_first_epoch(struct store *s, const char *request_id, char out[CWS_EPOCH_MAX + 1]);

@@ -50,6 +50,8 @@ struct store_log_state {
   uint64_t first_seq; /* the oldest entry that is kept; last_seq + 1 where there is none */
   uint64_t last_seq;
   size_t max_entry_bytes; /* larger ones are refused */
+  int replicas;           /* of each entry, on as many servers */
+  bool is_in_memory;      /* there, and not in files */
 };
 
 struct store_log_options {

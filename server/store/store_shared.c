@@ -170,6 +170,13 @@ bool store_is_shared(const struct store *s) {
   return s->shared != NULL;
 }
 
+bool store_log_kept(const struct store *s, struct store_log_kept *out) {
+  if (s->shared == NULL)
+    return false;
+  *out = (struct store_log_kept){s->shared->state.replicas, s->shared->state.is_in_memory};
+  return true;
+}
+
 void store_tell(struct store *s, const void *bytes, size_t len) {
   if (s->shared != NULL)
     s->shared->log->ops->tell(s->shared->log, bytes, len);

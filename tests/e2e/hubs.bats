@@ -124,6 +124,7 @@ has_all() {
   start_nats
   until_is 200 readiness one
   until_is 200 readiness two
+  [ "$(jq -c . "$dir/readiness")" = '{"status":"ready","log":{"replicas":1,"storage":"file"}}' ] || fail "$(cat "$dir/readiness")"
   post two 5
   [ "$code" = 201 ] || fail "$code $(cat "$dir/body")"
   [ "$(jq .first_message_id "$dir/body")" = 5 ] || fail "$(cat "$dir/body")"

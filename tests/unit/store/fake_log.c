@@ -253,7 +253,9 @@ static int fake_state(struct store_log *base, struct store_log_state *out, struc
   pthread_mutex_lock(&log->lock);
   *out = (struct store_log_state){.first_seq = log->first_seq,
                                   .last_seq = log->last_seq,
-                                  .max_entry_bytes = log->max_entry_bytes};
+                                  .max_entry_bytes = log->max_entry_bytes,
+                                  .replicas = 1,
+                                  .is_in_memory = true};
   snprintf(out->id, sizeof(out->id), "%s", log->id);
   pthread_mutex_unlock(&log->lock);
   return 0;
