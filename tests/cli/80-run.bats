@@ -140,7 +140,7 @@ END
     kill "-$name" "$runner"
     status=0
     wait "$runner" || status=$?
-    assert_status 40
+    [ "$status" -eq 40 ] || fail "$name: status $status; $(cat "$dir/seen" "$dir/talk")"
     grep -q got "$dir/seen" || fail "$name"
   done
   mkfifo "$dir/in"
