@@ -133,6 +133,7 @@ END
 @test "signals are sent on: TERM, INT, HUP, QUIT, USR1; an ignored one stays ignored" {
   start_hub
   for name in TERM INT HUP QUIT USR1; do
+    rm -f "$dir/seen" # or it would be "ready" before it begins
     env --default-signal=INT,QUIT "$COUNCILWS" run "r-$name" -- \
       bash -c "trap 'echo got; exit 40' $name; echo ready; while :; do sleep 0.02; done" >"$dir/seen" 2>"$dir/talk" &
     runner=$!
@@ -144,6 +145,7 @@ END
     grep -q got "$dir/seen" || fail "$name"
   done
   mkfifo "$dir/in"
+  rm -f "$dir/seen"
   env --ignore-signal=HUP "$COUNCILWS" run r -- bash -c 'echo ready; read -r; kill -HUP $$; echo alive' <"$dir/in" >"$dir/seen" 2>"$dir/talk" &
   runner=$!
   exec 7>"$dir/in"
