@@ -106,6 +106,7 @@ setup() {
   for client in "python3 watch.py" "node watch.js"; do
     r=${client%% *}
     councilws publish "$r" log >/dev/null
+    rm -f "$dir/seen"
     COUNCILWS_TOKEN=$token $client "$COUNCILWS_URL" "$r" >"$dir/seen" 2>/dev/null 3>&- &
     watcher=$!
     wait_for "$dir/seen" '^1 log'
