@@ -38,7 +38,7 @@ static bool are_all_ready(struct cluster *c) {
 static void begin_anew(void) {
   cluster_make(&world.cluster, world.places);
   herd_init(&world.herd, &world.cluster, world.has_watchers);
-  world.herd.ledger.is_lenient = !world.has_watchers;
+  world.herd.ledger.is_lenient = !world.has_watchers && world.places != NULL;
   world.is_whole = true;
 }
 
@@ -134,12 +134,17 @@ static void replace_and_begin_anew(void) {
 }
 
 void world_heal_and_settle(void) {
-  assert_true(world.herd.ledger.is_lenient);
   world_heal();
   world_wait_until_well();
   HERD_POLL_FOR(&world.herd, cluster_is_whole(&world.cluster));
   world_wait_until_well(); /* who is wrong has been told by now */
   if (parted_hubs() > 0) {
+    if (!world.herd.ledger.is_lenient) {
+      for (int i = 0; i < CLUSTER_HUBS; i++)
+        if (world.cluster.hubs[i].is_parted)
+          herd_leave_hub(&world.herd, i);
+      herd_check(&world.herd, true);
+    }
     replace_and_begin_anew();
     return;
   }
