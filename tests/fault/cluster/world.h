@@ -42,11 +42,11 @@ void world_heal(void);
 void world_heal_and_check(void);
 
 /*
- * The same where nodes were parted or their leader stopped: nats-server 2.9.10 then may take back an
- * entry that it had given to hubs, so there are to be no watchers. Where nodes were parted, one that
- * it had acknowledged, too, so there the ledger is lenient. Either all agree, on every hub, or the
- * hubs that have what was taken back have stopped for good; those start from a copy of another one,
- * and come to be well. Then all begins anew.
+ * The same where nodes were parted or their leader stopped: nats-server 2.9.10 then may take back
+ * an entry that it had given to hubs, so there are to be no watchers. Where nodes were parted, one
+ * that it had acknowledged, too, so there the ledger is lenient. Either all agree, on every hub, or
+ * the hubs that have what was taken back have stopped for good; those start from a copy of another
+ * one, and come to be well. Then all begins anew.
  */
 void world_heal_and_settle(void);
 
