@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,15 @@ static int choose_keys(struct serve *s, const struct options *o) {
   return code;
 }
 
+/* On a thread of the server's: the main one drains, as after SIGTERM. */
+static atomic_bool has_failed;
+
+static void on_failed(const struct cws_error *why, void *user) {
+  (void)why, (void)user; /* it was logged */
+  atomic_store(&has_failed, true);
+  kill(getpid(), SIGTERM);
+}
+
 static int read_options(struct serve *s, const struct options *o) {
   struct cws_server_options *c = &s->server;
   cws_server_options_init(c);
@@ -162,6 +172,7 @@ static int read_options(struct serve *s, const struct options *o) {
   c->log = strcmp(options_string(o, "log-format"), "json") == 0 ? log_json : log_text;
   c->log_level = level_of(options_string(o, "log-level"));
   c->nats = &s->nats.options;
+  c->on_failed = on_failed;
   int code = store_path_choose(o, true, s->store, &c->store);
   if (code == 0)
     code = nats_options_read(o, c->store, true, &s->nats);
@@ -203,7 +214,7 @@ static void *end_at_second_signal(void *arg) {
   _exit(EXIT_SIGNAL(number)); /* what was acknowledged is on disk; the user asked twice */
 }
 
-static int drain(struct cws_server *server, sigset_t *set) {
+static void drain(struct cws_server *server, sigset_t *set) {
   pthread_t second;
   notify_stopping();
   bool is_watched = pthread_create(&second, NULL, end_at_second_signal, set) == 0;
@@ -215,7 +226,6 @@ static int drain(struct cws_server *server, sigset_t *set) {
   }
   if (rc != 0)
     talk("draining: %s", err.message);
-  return 0;
 }
 
 static int serve_until_signal(struct cws_server *server, const struct options *o, sigset_t *set) {
@@ -228,7 +238,8 @@ static int serve_until_signal(struct cws_server *server, const struct options *o
       reload(server, o);
       notify_ready();
     } else {
-      return drain(server, set);
+      drain(server, set);
+      return atomic_load(&has_failed) ? EXIT_TRYAGAIN : 0;
     }
   }
 }

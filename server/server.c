@@ -112,6 +112,8 @@ static int open_hub(struct cws_server *server, struct cws_error *err) {
       .workers = n->workers,
       .post = post_to_worker,
       .user = server,
+      .on_failed = n->on_failed,
+      .failed_user = n->failed_user,
       .clock = server->clock,
       .log = server->log,
   };

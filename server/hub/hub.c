@@ -114,6 +114,16 @@ static void on_trim(const char *request_id, int64_t last_gone, int64_t count, in
   stream_unref(s);
 }
 
+static void on_renew(const char *request_id, const char *old_epoch, const char *epoch,
+                     int64_t first_id, void *user) {
+  struct hub *hub = user;
+  struct stream *s = stream_table_find(&hub->table, request_id);
+  if (!s)
+    return;
+  stream_renew(s, old_epoch, epoch, first_id);
+  stream_unref(s);
+}
+
 static void on_position(const char *request_id, const char *epoch, const char *subscriber,
                         int64_t message_id, void *user) {
   struct hub *hub = user;
@@ -122,6 +132,12 @@ static void on_position(const char *request_id, const char *epoch, const char *s
     return;
   stream_take_position(s, epoch, subscriber, message_id);
   stream_unref(s);
+}
+
+static void on_parted(const struct cws_error *why, void *user) {
+  const struct hub_options *options = &((struct hub *)user)->options;
+  if (options->on_failed)
+    options->on_failed(why, options->failed_user);
 }
 
 static void on_told(const void *bytes, size_t len, void *user) {
@@ -148,7 +164,9 @@ static void take_options(struct hub *hub, const struct hub_options *options) {
                                               .on_commit = on_commit,
                                               .on_remove = on_remove,
                                               .on_trim = on_trim,
+                                              .on_renew = on_renew,
                                               .on_position = on_position,
+                                              .on_parted = on_parted,
                                               .on_told = on_told,
                                               .on_batch_end = on_batch_end,
                                               .user = hub};

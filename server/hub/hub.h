@@ -35,6 +35,9 @@ struct hub_options {
   /* Posts mail to a worker; any thread. */
   void (*post)(int worker, struct mail *mail, void *user);
   void *user;
+  /* As of cws_server_options. Or NULL. */
+  void (*on_failed)(const struct cws_error *why, void *user);
+  void *failed_user;
   const struct clock *clock;
   struct log *log;
   size_t tail_events, tail_bytes; /* per stream; 0: 1,024 events and 1 MiB */

@@ -121,10 +121,14 @@ struct subscriber *positions_put(struct positions *p, const char *name, int64_t 
   return entry;
 }
 
-void positions_reset(struct positions *p) {
+void positions_cut(struct positions *p, int64_t most) {
   for (size_t i = 0; i < p->cap; i++) {
     for (struct subscriber *entry = p->buckets[i]; entry; entry = entry->next)
-      entry->acked = 0;
+      entry->acked = entry->acked < most ? entry->acked : most;
   }
+}
+
+void positions_reset(struct positions *p) {
+  positions_cut(p, 0);
   p->is_complete = true;
 }

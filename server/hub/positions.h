@@ -36,6 +36,8 @@ void positions_finish(struct positions *p);
 struct subscriber *positions_find(struct positions *p, const char *name);
 /* Finds or adds, and moves the position forward to `acked`. NULL when memory is out. */
 struct subscriber *positions_put(struct positions *p, const char *name, int64_t acked);
+/* None is above `most` any more. */
+void positions_cut(struct positions *p, int64_t most);
 /* The stream begins anew: every position goes back to 0, and it is complete. */
 void positions_reset(struct positions *p);
 

@@ -97,6 +97,8 @@ void stream_commit(struct stream *s, struct store_append *append, int64_t wall_m
 /* True: it leaves the table, erased. */
 bool stream_remove(struct stream *s, const char *epoch, enum store_remove_reason reason);
 void stream_trim(struct stream *s, int64_t last_gone, int64_t count, int64_t bytes);
+/* It has a new epoch, and from first_id on other hubs told other events under the old one. */
+void stream_renew(struct stream *s, const char *old_epoch, const char *epoch, int64_t first_id);
 /* A subscriber acknowledged on another hub. */
 void stream_take_position(struct stream *s, const char *epoch, const char *subscriber,
                           int64_t message_id);

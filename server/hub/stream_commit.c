@@ -164,6 +164,22 @@ void stream_trim(struct stream *s, int64_t last_gone, int64_t count, int64_t byt
   pthread_mutex_unlock(&s->lock);
 }
 
+/* Watchers are told of a gap, and follow on in the new epoch. */
+void stream_renew(struct stream *s, const char *old_epoch, const char *epoch, int64_t first_id) {
+  bool is_news = false;
+  pthread_mutex_lock(&s->lock);
+  if (s->state == STREAM_LOADING) {
+    loading_restart(s->loading);
+  } else if (s->state == STREAM_LIVE && strcmp(s->epoch, old_epoch) == 0) {
+    stream_set_epoch(s, epoch);
+    positions_cut(&s->positions, first_id - 1);
+    is_news = true;
+  }
+  pthread_mutex_unlock(&s->lock);
+  if (is_news)
+    worker_touch(s);
+}
+
 /* Also one that nobody here has asked for: whoever asks the store for it now may have been told the
  * one before. */
 void stream_take_position(struct stream *s, const char *epoch, const char *subscriber,

@@ -5,7 +5,9 @@
  *   sqlite_schema.c  identity and versions   sqlite_read.c   reads
  *   sqlite_conn.c    one connection          sqlite_pool.c   the reading connections
  *   sqlite_row.c     rows as both sides see them
+ *   sqlite_notes.c   what the front notes
  *   sqlite_maintain.c  looking through it and copying it, from outside
+ *   sqlite_aside.c   another name for it, when it is no longer the state of its log
  */
 #include "server/store/sqlite.h"
 
@@ -26,6 +28,7 @@ const struct store_ops store_sqlite_ops = {
     .set_position = sqlite_set_position,
     .list_expired = sqlite_list_expired,
     .collect = sqlite_collect,
+    .renew = sqlite_renew,
     .set_note = sqlite_set_note,
     .get_note = sqlite_get_note,
     .each_note = sqlite_each_note,
@@ -40,4 +43,7 @@ const struct store_ops store_sqlite_ops = {
     .list = sqlite_list,
     .verify = sqlite_verify,
     .backup = sqlite_backup,
+    .set_aside = sqlite_set_aside,
+    .find_aside = sqlite_find_aside,
+    .drop_aside = sqlite_drop_aside,
 };

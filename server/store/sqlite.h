@@ -178,6 +178,8 @@ int sqlite_set_summary(struct store_engine *base, const struct store_row *row, i
 int sqlite_set_position(struct store_engine *base, const struct store_row *row,
                         const char *subscriber, int64_t message_id, int64_t now_ms,
                         struct cws_error *err);
+int sqlite_renew(struct store_engine *base, const struct store_row *row, const char *epoch,
+                 int64_t first_id, struct cws_error *err);
 void sqlite_tidy(struct store_engine *base);
 int sqlite_probe(struct store_engine *base, struct cws_error *err);
 
@@ -213,6 +215,11 @@ int sqlite_positions(struct store_engine *base, const char *request_id,
                      struct cws_error *err);
 int sqlite_list(struct store_engine *base, int64_t before_ms, const char *before_id, size_t limit,
                 struct store_info *out, size_t *count, struct cws_error *err);
+
+/* sqlite_aside.c */
+int sqlite_set_aside(const char *path, struct cws_error *err);
+int sqlite_find_aside(const char *path, char **out, struct cws_error *err);
+void sqlite_drop_aside(const char *aside);
 
 /* sqlite_maintain.c */
 int sqlite_verify(const char *path, struct store_report *report, struct cws_error *err);

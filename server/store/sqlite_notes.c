@@ -1,5 +1,6 @@
 /*
- * sqlite_notes: small facts that the front keeps with the state. On the store's writer thread.
+ * sqlite_notes: small facts that the front keeps with the state. On the store's writer thread, but
+ * for sqlite_each_note, which reads as others do.
  */
 #include "lib/core/err.h"
 #include "server/store/sqlite.h"
@@ -39,9 +40,8 @@ int sqlite_get_note(struct store_engine *base, const char *kind, const char *nam
   return has_row ? 0 : CWS_ENOTFOUND;
 }
 
-int sqlite_each_note(struct store_engine *base, const char *kind, store_note_fn *fn, void *user,
-                     struct cws_error *err) {
-  struct sqlite_conn *c = &sqlite_engine_of(base)->writer;
+static int each_in(struct sqlite_conn *c, const char *kind, store_note_fn *fn, void *user,
+                   struct cws_error *err) {
   sqlite3_stmt *stmt;
   bool has_row;
   int code = sqlite_stmt(c, SQL_EACH_NOTE, &stmt, err);
@@ -58,6 +58,17 @@ int sqlite_each_note(struct store_engine *base, const char *kind, store_note_fn 
   }
   sqlite3_reset(stmt);
   return code == 0 ? 0 : err_set(err, code, NULL);
+}
+
+int sqlite_each_note(struct store_engine *base, const char *kind, store_note_fn *fn, void *user,
+                     struct cws_error *err) {
+  struct sqlite_conn *c;
+  int code = sqlite_pool_take(sqlite_engine_of(base), &c, err);
+  if (code != 0)
+    return code;
+  code = each_in(c, kind, fn, user, err);
+  sqlite_pool_give(sqlite_engine_of(base), c);
+  return code;
 }
 
 int sqlite_drop_notes(struct store_engine *base, const char *kind, int64_t before,

@@ -24,6 +24,7 @@
   X(SET_STATS, "UPDATE streams SET base_id=?2, stats_id=?3, bytes=?4 WHERE stream_id=?1")          \
   X(SET_SUMMARY, "UPDATE streams SET stats_id=?2, bytes=?3, summary_id=?4, summary=?5"             \
                  " WHERE stream_id=?1 AND summary_id<=?4")                                         \
+  X(SET_EPOCH, "UPDATE streams SET epoch=?2 WHERE stream_id=?1")                                   \
   X(REMOVE, "DELETE FROM streams WHERE stream_id=?1")                                              \
   X(IDLEST, "SELECT stream_id, request_id, idle_ms FROM streams WHERE idle_ms<=?1"                 \
             " ORDER BY idle_ms LIMIT ?2")                                                          \
@@ -52,6 +53,7 @@
                   " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(stream_id, subscriber) DO UPDATE"           \
                   " SET message_id=excluded.message_id, updated_ms=excluded.updated_ms"            \
                   " WHERE excluded.message_id>message_id")                                         \
+  X(CUT_POSITIONS, "UPDATE positions SET message_id=?2 WHERE stream_id=?1 AND message_id>?2")      \
   /* what trims and removes leave behind */                                                        \
   X(ADD_GARBAGE, "INSERT INTO garbage(stream_id, upto, whole) VALUES(?1, ?2, ?3)"                  \
                  " ON CONFLICT(stream_id) DO UPDATE SET upto=max(upto, excluded.upto),"            \

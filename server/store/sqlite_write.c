@@ -185,6 +185,25 @@ int sqlite_set_position(struct store_engine *base, const struct store_row *row,
   return sqlite_run(c, stmt, err);
 }
 
+int sqlite_renew(struct store_engine *base, const struct store_row *row, const char *epoch,
+                 int64_t first_id, struct cws_error *err) {
+  struct sqlite_conn *c = &sqlite_engine_of(base)->writer;
+  sqlite3_stmt *stmt;
+  int code = sqlite_stmt(c, SQL_SET_EPOCH, &stmt, err);
+  if (code != 0)
+    return code;
+  sqlite3_bind_int64(stmt, 1, row->key);
+  sqlite_bind_str(stmt, 2, epoch);
+  code = sqlite_run(c, stmt, err);
+  if (code == 0)
+    code = sqlite_stmt(c, SQL_CUT_POSITIONS, &stmt, err);
+  if (code != 0)
+    return code;
+  sqlite3_bind_int64(stmt, 1, row->key);
+  sqlite3_bind_int64(stmt, 2, first_id - 1);
+  return sqlite_run(c, stmt, err);
+}
+
 /* ---- upkeep ---- */
 
 /* A failed checkpoint loses nothing: the log just stays, and is tried again. */

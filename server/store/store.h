@@ -80,9 +80,16 @@ struct store_listener {
   /* Events up to and including last_gone were trimmed; `count` and `bytes` are what is left. */
   void (*on_trim)(const char *request_id, int64_t last_gone, int64_t count, int64_t bytes,
                   void *user);
+  /* A request has a new epoch, and its events as before: from `first_id` on, a hub that was wrong
+   * told other ones under the old epoch. Or NULL. */
+  void (*on_renew)(const char *request_id, const char *old_epoch, const char *epoch,
+                   int64_t first_id, void *user);
   /* A subscriber's position moved on another hub, or on this one. Or NULL. */
   void (*on_position)(const char *request_id, const char *epoch, const char *subscriber,
                       int64_t message_id, void *user);
+  /* Its state is not what the log says, for good: it is to be closed and opened again, to begin
+   * anew. Or NULL. */
+  void (*on_parted)(const struct cws_error *why, void *user);
   /* Another hub told something: store_tell. Or NULL. */
   void (*on_told)(const void *bytes, size_t len, void *user);
   /* After the callbacks of one batch: the place to wake whoever waits. */

@@ -175,6 +175,17 @@ int store_apply_append(struct store_apply *t, struct store_append *a) {
   return a->stored > 0 ? write_events(t, st, a) : 0;
 }
 
+/* ---- a new epoch ---- */
+
+int store_apply_renew(struct store_apply *t, struct store_stream *st, int64_t first_id) {
+  struct store *s = t->s;
+  char epoch[CWS_EPOCH_MAX + 1];
+  touch(s, st);
+  store_shared_next_epoch(s, st->request_id, &st->row, epoch);
+  memcpy(st->row.epoch, epoch, sizeof(epoch));
+  return s->engine->ops->renew(s->engine, &st->row, epoch, first_id, &t->error);
+}
+
 /* ---- limits of a request ---- */
 
 int store_apply_trims(struct store_apply *t) {

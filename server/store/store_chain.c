@@ -114,7 +114,7 @@ int store_chain_check(struct store *s, struct cws_error *err) {
                    (unsigned long long)c->doubt);
   log_error(s->options.log,
             "store: another hub has applied something else than the log has up to entry %llu; it "
-            "has to start from a copy of this hub's state",
+            "has to begin anew",
             (unsigned long long)c->doubt);
   c->has_wrong[c->next_wrong] = true;
   c->wrong[c->next_wrong] = c->doubter;

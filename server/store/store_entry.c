@@ -91,6 +91,14 @@ void store_entry_add_expiry(struct buf *b, const char *request_id, const char *e
   add_number(b, (uint64_t)last_id);
 }
 
+void store_entry_add_renewal(struct buf *b, const char *request_id, const char *epoch,
+                             int64_t first_id) {
+  add_kind(b, STORE_ITEM_RENEWAL);
+  add_string(b, request_id);
+  add_string(b, epoch);
+  add_number(b, (uint64_t)first_id);
+}
+
 void store_entry_add_base(struct buf *b, const char *base_id) {
   add_kind(b, STORE_ITEM_BASE);
   add_string(b, base_id);
@@ -235,6 +243,7 @@ static int read_members(struct store_entry_reader *r, struct store_item *item,
     item->request_id = read_request_id(r);
     break;
   case STORE_ITEM_EXPIRY:
+  case STORE_ITEM_RENEWAL:
     item->request_id = read_request_id(r);
     item->epoch = read_string(r, CWS_EPOCH_MAX);
     item->message_id = read_signed(r);

@@ -33,15 +33,18 @@ enum store_item_kind {
   STORE_ITEM_REMOVE,
   STORE_ITEM_EXPIRY, /* removes a request, unless it has moved on meanwhile */
   STORE_ITEM_BASE,   /* all that follows builds on a state that was not made from this log */
+  /* gives a request a new epoch, unless it has another one: from a message on, a hub that is wrong
+   * has told other events */
+  STORE_ITEM_RENEWAL,
 };
 
 struct store_item {
   enum store_item_kind kind;
   const char *request_id;
-  const char *epoch;      /* position, expiry */
+  const char *epoch;      /* position, expiry, renewal */
   const char *subscriber; /* position */
-  int64_t message_id;     /* position; expiry: the last one it had */
-  const char *base_id;    /* base */
+  int64_t message_id;  /* position; expiry: the last one it had; renewal: the first that differs */
+  const char *base_id; /* base */
   /* append: to be freed with free(); borrows from the entry */
   struct store_append *append;
 };
@@ -55,6 +58,8 @@ void store_entry_add_position(struct buf *b, const char *request_id, const char 
 void store_entry_add_remove(struct buf *b, const char *request_id);
 void store_entry_add_expiry(struct buf *b, const char *request_id, const char *epoch,
                             int64_t last_id);
+void store_entry_add_renewal(struct buf *b, const char *request_id, const char *epoch,
+                             int64_t first_id);
 void store_entry_add_base(struct buf *b, const char *base_id);
 void store_entry_end(struct buf *b);
 

@@ -97,6 +97,14 @@ void store_flight_start_expiries(struct store *s, char ids[][CWS_REQUEST_ID_MAX 
   attempt(s);
 }
 
+void store_flight_start_items(struct store *s, const struct buf *items) {
+  struct store_flight *f = &s->shared->flight;
+  begin_entry(s);
+  buf_add(&f->bytes, items->data, items->len);
+  store_entry_end(&f->bytes);
+  attempt(s);
+}
+
 void store_flight_start_probe(struct store *s) {
   struct store_shared *r = s->shared;
   r->probe_ms = store_mono_ms() + SHARED_PROBE_MS;
@@ -125,6 +133,7 @@ void store_flight_arrived(struct store *s) {
   struct store_shared *r = s->shared;
   struct store_flight *f = &r->flight;
   bool had_positions = f->positions != NULL && !f->is_given_up;
+  r->arrivals++;
   store_queue_release(&s->queue, &f->batch);
   *f = (struct store_flight){.bytes = f->bytes};
   r->outage = (struct cws_error){0};

@@ -194,6 +194,9 @@ void store_apply_settle(struct store *s, bool keep);
 int store_apply_remove(struct store *s, struct store_stream *st, char epoch[CWS_EPOCH_MAX + 1],
                        struct cws_error *err);
 
+/* Gives one stream a new epoch within a transaction: see STORE_ITEM_RENEWAL. */
+int store_apply_renew(struct store_apply *t, struct store_stream *st, int64_t first_id);
+
 /* Callers and listener are told. */
 void store_apply_tell(struct store *s, struct store_append *a);
 void store_apply_tell_trims(struct store *s); /* before store_apply_settle */
@@ -201,6 +204,9 @@ void store_apply_tell_trims(struct store *s); /* before store_apply_settle */
  */
 int store_shared_epoch(struct store *s, const char *request_id, int64_t now_ms,
                        char out[CWS_EPOCH_MAX + 1], struct cws_error *err);
+/* One that follows from the one it has, and from where it is. */
+void store_shared_next_epoch(struct store *s, const char *request_id, const struct store_row *row,
+                             char out[CWS_EPOCH_MAX + 1]);
 /* What a caller is told of a transaction that failed; for one that has no code yet. */
 void store_apply_fail(struct store_append *a, const struct cws_error *why);
 void store_apply_fail_remove(struct store_remove *r, const struct cws_error *why);
@@ -249,6 +255,7 @@ struct store {
   struct store_epochs epochs;
   struct store_sweeper sweeper;
   const struct store_pending_entry *coalescing; /* what is left of the round under way */
+  bool is_to_begin_anew;                        /* opening found that its state is of no use */
   struct store_shared *shared;                  /* where other hubs append, too; or NULL */
 };
 

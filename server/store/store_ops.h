@@ -116,6 +116,11 @@ struct store_ops {
   /* Frees some of what trim and remove left behind, about 2 ms' worth. *more: there is more. */
   int (*collect)(struct store_engine *e, bool *more, struct cws_error *err);
 
+  /* Gives a stream another epoch; of each position, what is above `first_id` - 1 is taken back.
+   * NULL as below. */
+  int (*renew)(struct store_engine *e, const struct store_row *row, const char *epoch,
+               int64_t first_id, struct cws_error *err);
+
   /* Small facts that the front keeps with the state: a value and a time under a kind and a name.
    * Setting and dropping: within a transaction. NULL for an engine that several hubs cannot share.
    */
@@ -124,8 +129,6 @@ struct store_ops {
   /* CWS_ENOTFOUND leaves err alone. */
   int (*get_note)(struct store_engine *e, const char *kind, const char *name, int64_t *value,
                   int64_t *at, struct cws_error *err);
-  int (*each_note)(struct store_engine *e, const char *kind, store_note_fn *fn, void *user,
-                   struct cws_error *err);
   /* Those of a kind with a time before `before`. */
   int (*drop_notes)(struct store_engine *e, const char *kind, int64_t before,
                     struct cws_error *err);
@@ -157,11 +160,26 @@ struct store_ops {
   int (*list)(struct store_engine *e, int64_t before_ms, const char *before_id, size_t limit,
               struct store_info *out, size_t *count, struct cws_error *err);
 
+  /* The notes of a kind, in the order of their names as text. NULL as above. */
+  int (*each_note)(struct store_engine *e, const char *kind, store_note_fn *fn, void *user,
+                   struct cws_error *err);
+
   /* ---- without opening it; `path` as in open; NULL for an engine that has no file ---- */
 
   /* As store_verify and store_backup. */
   int (*verify)(const char *path, struct store_report *report, struct cws_error *err);
   int (*backup)(const char *path, const char *file, struct cws_error *err);
+
+  /* ---- a state that was set aside, since it is not what the log says ---- */
+
+  /* Gives it a name of its own beside its place, where the next one can be made. Nobody has it
+   * open. CWS_ESTORE: it is in use; CWS_ESYSTEM names the file. */
+  int (*set_aside)(const char *path, struct cws_error *err);
+  /* The path of one that was; *out is free()d by the caller, NULL where there is none. CWS_ENOMEM.
+   */
+  int (*find_aside)(const char *path, char **out, struct cws_error *err);
+  /* Removes it, by the path that find_aside gave. */
+  void (*drop_aside)(const char *aside);
 };
 
 extern const struct store_ops store_memory_ops;

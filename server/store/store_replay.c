@@ -16,7 +16,7 @@ struct news {
   struct store_append *append;
   struct store_remove *remove; /* of a caller; or NULL */
   const char *request_id, *subscriber;
-  char epoch[CWS_EPOCH_MAX + 1];
+  char epoch[CWS_EPOCH_MAX + 1], new_epoch[CWS_EPOCH_MAX + 1];
   int64_t message_id;
 };
 
@@ -124,6 +124,24 @@ static int apply_expiry(struct replay *p, const struct store_item *item) {
   return remove_stream(p, st, n);
 }
 
+static int apply_renewal(struct replay *p, const struct store_item *item) {
+  struct store_stream *st;
+  int code = find_stream(p, item->request_id, &st);
+  if (code != 0)
+    return code == CWS_EUNKNOWNREQUEST ? 0 : code;
+  if (strcmp(st->row.epoch, item->epoch) != 0)
+    return 0;
+  struct news *n = add_news(p, STORE_ITEM_RENEWAL);
+  if (n == NULL)
+    return no_memory(p);
+  n->request_id = item->request_id;
+  n->message_id = item->message_id;
+  code = store_apply_renew(&p->apply, st, item->message_id);
+  snprintf(n->epoch, sizeof(n->epoch), "%s", item->epoch);
+  snprintf(n->new_epoch, sizeof(n->new_epoch), "%s", st->row.epoch);
+  return code;
+}
+
 static int look_for_base(struct replay *p, const char *base_id) {
   struct store *s = p->apply.s;
   int64_t value, at;
@@ -146,6 +164,8 @@ static int apply_item(struct replay *p, const struct store_item *item) {
     return apply_remove(p, item->request_id, NULL);
   case STORE_ITEM_EXPIRY:
     return apply_expiry(p, item);
+  case STORE_ITEM_RENEWAL:
+    return apply_renewal(p, item);
   case STORE_ITEM_BASE:
     return look_for_base(p, item->base_id);
   case STORE_ITEM_END:
@@ -186,6 +206,16 @@ static int apply_own(struct replay *p) {
   return code;
 }
 
+/* The first entry of each ten seconds of the log: the same ones on all hubs. */
+static int note_mark(struct replay *p, int64_t before_ms) {
+  struct store_engine *e = p->apply.s->engine;
+  char name[24];
+  if (p->time_ms / SHARED_MARK_MS == before_ms / SHARED_MARK_MS)
+    return 0;
+  snprintf(name, sizeof(name), "%llu", (unsigned long long)p->applied);
+  return e->ops->set_note(e, SHARED_NOTE_MARK, name, (int64_t)p->hash, p->time_ms, &p->apply.error);
+}
+
 static bool is_flight(const struct store_shared *r, const struct store_entry_head *head) {
   return r->flight.is_under_way && head->number == r->flight.number &&
          memcmp(&head->writer, &r->id, sizeof(r->id)) == 0;
@@ -202,13 +232,15 @@ static int apply_entry(struct replay *p, const struct store_log_entry *entry) {
   if (memcmp(&head.writer, &r->id, sizeof(r->id)) != 0)
     store_chain_compare(&r->chain, &head);
   p->hash = store_chain_add(&r->chain, p->hash, entry);
+  int64_t before_ms = p->time_ms;
   if (head.time_ms > p->time_ms)
     p->time_ms = head.time_ms;
   if (store_writers_take(&r->writers, &head, p->time_ms, &is_new) != 0)
     return no_memory(p);
   p->applied = entry->seq;
-  if (!is_new)
-    return 0;
+  code = note_mark(p, before_ms);
+  if (code != 0 || !is_new)
+    return code;
   p->apply.now_ms = p->time_ms;
   p->apply.max_events = head.max_request_events;
   p->apply.max_bytes = head.max_request_bytes;
@@ -258,6 +290,10 @@ static void tell_one(struct store *s, const struct news *n) {
   case STORE_ITEM_POSITION:
     if (l->on_position != NULL)
       l->on_position(n->request_id, n->epoch, n->subscriber, n->message_id, l->user);
+    break;
+  case STORE_ITEM_RENEWAL:
+    if (l->on_renew != NULL)
+      l->on_renew(n->request_id, n->epoch, n->new_epoch, n->message_id, l->user);
     break;
   default:
     tell_removed(s, n);

@@ -31,8 +31,13 @@
 #define SHARED_HEARTBEAT_MS 10000 /* an entry at least this often, so that an outage is noticed */
 
 /* Kinds of notes in the state. */
-#define SHARED_NOTE_LOG "log"       /* name: its id; value: the sequence applied; at: its time */
-#define SHARED_NOTE_CHAIN "chain"   /* name: the log's id; value: the hash; at: the sequence */
+#define SHARED_NOTE_LOG "log"     /* name: its id; value: the sequence applied; at: its time */
+#define SHARED_NOTE_CHAIN "chain" /* name: the log's id; value: the hash; at: the sequence */
+/* name: a sequence; value: the hash of all entries up to it; at: its time. So that it can be told
+ * later where two states parted. */
+#define SHARED_NOTE_MARK "mark"
+#define SHARED_MARK_MS 10000
+#define SHARED_MARKS_KEPT_MS ((int64_t)24 * 60 * 60 * 1000)
 #define SHARED_NOTE_PARTED "parted" /* name: the log's id: the state is not what the log says */
 #define SHARED_NOTE_WRITER                                                                         \
   "writer"                      /* name: its id; value: its last number; at: that one's time       \
@@ -91,6 +96,8 @@ void store_flight_start(struct store *s, const struct store_batch *batch);
 void store_flight_start_expiries(struct store *s, char ids[][CWS_REQUEST_ID_MAX + 1], size_t count);
 /* During an outage: an entry that nobody waits for, sent until it comes back. */
 void store_flight_start_probe(struct store *s);
+/* These items, which nobody waits for. */
+void store_flight_start_items(struct store *s, const struct buf *items);
 /* Outcomes that have come, and what is due: another attempt, giving up. */
 void store_flight_look(struct store *s);
 /* It came back and was applied, and its callers were told. */
@@ -150,6 +157,17 @@ void store_chain_compare(struct store_chain *c, const struct store_entry_head *h
  * is, or it cannot be told; CWS_ESTORE: the log does not answer. */
 int store_chain_check(struct store *s, struct cws_error *err);
 
+/* ---- store_rescue.c: what a state has that is not what the log says ---- */
+
+struct store_rescue;
+
+/* Where one was set aside, a thread looks through it once this hub has caught up, and has published
+ * again what is only there. *out may be NULL then, where there is none. */
+int store_rescue_start(struct store *s, struct store_rescue **out, struct cws_error *err);
+void store_rescue_stop(struct store_rescue *rescue); /* NULL is fine */
+/* By the writer, while no entry is out and one may be: sends what it has. False: nothing. */
+bool store_rescue_send(struct store *s);
+
 /* ---- store_shared_epoch.c ---- */
 
 /* Within or outside of a transaction. */
@@ -158,7 +176,7 @@ int store_shared_note_removal(struct store *s, const char *request_id, int64_t n
 /* Those of former days; within a transaction. */
 int store_shared_forget_removals(struct store *s, struct cws_error *err);
 
-/* ---- store_shared.c: its life, and the writer's loop ---- */
+/* ---- store_shared_open.c, and store_shared.c: the writer's loop ---- */
 
 /* Nothing can be put in. Other than for one transaction that fails, that holds whatever the reason.
  */
@@ -170,6 +188,7 @@ struct store_shared {
   struct store_writer_id id;    /* this run of this hub */
   uint64_t number;              /* of its last entry */
   uint64_t next_ticket;
+  uint64_t arrivals; /* of its entries, so far */
   int64_t patience_ms;
   struct store_writers writers;
   struct store_flight flight;
@@ -181,11 +200,12 @@ struct store_shared {
   struct store_log_entry *held; /* after it, once what this hub waits for is acknowledged */
   int64_t apply_retry_ms;       /* 0: the last one went well */
   struct store_chain chain;
-  int64_t doubt_retry_ms; /* when the log is asked about a doubt */
-  bool is_well;           /* what is put in can go to the log */
-  int64_t alive_ms;       /* when an entry of this hub last came back */
-  uint64_t alive_at;      /* what was applied then */
-  int64_t probe_ms;       /* when the next probe may begin */
+  struct store_rescue *rescue; /* NULL: there is nothing to be rescued */
+  int64_t doubt_retry_ms;      /* when the log is asked about a doubt */
+  bool is_well;                /* what is put in can go to the log */
+  int64_t alive_ms;            /* when an entry of this hub last came back */
+  uint64_t alive_at;           /* what was applied then */
+  int64_t probe_ms;            /* when the next probe may begin */
 
   const struct store_pending_entry *positions; /* of the round under way, still to be sent */
   bool has_round;
@@ -197,6 +217,8 @@ struct store_shared {
   struct cws_error broken; /* code not 0: for good; what is here is not what the log says */
 };
 
+/* Sets the engine's state aside, and opens an empty one. The engine is NULL where that failed. */
+int store_shared_begin_anew(struct store *s, struct cws_error *err);
 int store_shared_open(struct store *s, const struct store_log_ops *ops, const char *servers,
                       struct cws_error *err);
 void store_shared_close(struct store *s); /* fine where it is not open */

@@ -12,17 +12,31 @@
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 #define EPOCH_CHARS 8 /* 41 bits */
 
-static void make_epoch(const struct store_shared *r, const char *request_id, int64_t day,
-                       int64_t removals, char out[CWS_EPOCH_MAX + 1]) {
+#define TEXT_MAX (STORE_LOG_ID_MAX + CWS_EPOCH_MAX + CWS_REQUEST_ID_MAX + 64)
+
+static void epoch_of(const char *text, int len, char out[CWS_EPOCH_MAX + 1]) {
   static const char digits[] = "abcdefghijklmnopqrstuvwxyz0123456789";
   static const struct siphash_key key; /* the same on all hubs: nothing is kept from anyone */
-  char text[STORE_LOG_ID_MAX + CWS_REQUEST_ID_MAX + 64];
-  int len = snprintf(text, sizeof(text), "%s %lld %lld %s", r->state.id, (long long)day,
-                     (long long)removals, request_id);
   uint64_t v = siphash_of(&key, text, (size_t)len).word[0];
   for (int i = 0; i < EPOCH_CHARS; i++, v /= 36)
     out[i] = digits[v % 36];
   out[EPOCH_CHARS] = '\0';
+}
+
+static void make_epoch(const struct store_shared *r, const char *request_id, int64_t day,
+                       int64_t removals, char out[CWS_EPOCH_MAX + 1]) {
+  char text[TEXT_MAX];
+  int len = snprintf(text, sizeof(text), "%s %lld %lld %s", r->state.id, (long long)day,
+                     (long long)removals, request_id);
+  epoch_of(text, len, out);
+}
+
+void store_shared_next_epoch(struct store *s, const char *request_id, const struct store_row *row,
+                             char out[CWS_EPOCH_MAX + 1]) {
+  char text[TEXT_MAX];
+  int len = snprintf(text, sizeof(text), "%s %s after %lld %s", s->shared->state.id, row->epoch,
+                     (long long)row->last_id, request_id);
+  epoch_of(text, len, out);
 }
 
 static int removals_of(struct store *s, const char *request_id, int64_t day, int64_t *out,

@@ -87,6 +87,14 @@ struct cws_server_options {
   void *log_user;
 
   const struct cws_nats_options *nats; /* needed with a store "nats://…", and with no other */
+
+  /* The server cannot mend itself while it runs, and `why` says what is wrong: its state is not
+   * what the log of a store "nats://…" says. It refuses publishes and serves what it has until it
+   * is drained or stopped, and freed; one that is then made with the same options begins anew
+   * (docs/scaling.md). Called once at most, on a thread of the server's own; must be quick, and
+   * call nothing of this file. NULL: only the log and /healthz/ready say so. */
+  void (*on_failed)(const struct cws_error *why, void *user);
+  void *failed_user;
 };
 
 /* Fills in the defaults (the values above come from PROTOCOL and CLI "Options of serve"). */

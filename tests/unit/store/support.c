@@ -60,6 +60,20 @@ static void on_position(const char *request_id, const char *epoch, const char *s
   atomic_fetch_add(&w->record.positions, 1);
 }
 
+static void on_renew(const char *request_id, const char *old_epoch, const char *epoch,
+                     int64_t first_id, void *user) {
+  struct world *w = user;
+  (void)request_id, (void)old_epoch, (void)epoch;
+  w->record.renewed_from = first_id;
+  atomic_fetch_add(&w->record.renewals, 1);
+}
+
+static void on_parted(const struct cws_error *why, void *user) {
+  struct world *w = user;
+  assert_true(why->code != 0);
+  atomic_fetch_add(&w->record.partings, 1);
+}
+
 static void on_told(const void *bytes, size_t len, void *user) {
   struct world *w = user;
   (void)bytes, (void)len;
@@ -93,6 +107,8 @@ void world_init(struct world *w, const char *kind) {
                    .on_remove = on_remove,
                    .on_trim = on_trim,
                    .on_position = on_position,
+                   .on_renew = on_renew,
+                   .on_parted = on_parted,
                    .on_told = on_told,
                    .on_batch_end = on_batch_end,
                    .user = w},

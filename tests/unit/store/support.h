@@ -24,7 +24,8 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
 struct record { /* what the listener saw; the writer's thread writes, a test reads after its wait */
-  atomic_int commits, stored, removes, trims, batches, positions, told, foreign;
+  atomic_int commits, stored, removes, trims, batches, positions, told, foreign, partings, renewals;
+  int64_t renewed_from;
   char position_of[CWS_SUBSCRIBER_MAX + 1];
   int64_t position;
   enum store_remove_reason reason;

@@ -297,16 +297,6 @@ static void test_a_log_that_has_let_go_of_what_is_missing_is_refused(void **stat
   expect_refused(&p->a, CWS_ESTORE, "away for too long");
 }
 
-static void test_a_log_that_lost_entries_is_refused(void **state) {
-  struct pair *p = *state;
-  world_open(&p->a);
-  put_one(&p->a, "r", "1");
-  put_one(&p->a, "r", "1");
-  world_close(&p->a);
-  fake_log_cut(p->a.log, 1);
-  expect_refused(&p->a, CWS_ESTORE, "the log has lost entries");
-}
-
 static void test_a_store_of_one_hub_is_no_state_and_a_state_no_store(void **state) {
   struct pair *p = *state;
   world_open(&p->a);
@@ -380,7 +370,6 @@ int main(void) {
       PAIR_TEST(test_a_hub_that_was_away_goes_on_where_it_was),
       PAIR_TEST(test_a_state_of_another_log_is_refused),
       PAIR_TEST(test_a_log_that_has_let_go_of_what_is_missing_is_refused),
-      PAIR_TEST(test_a_log_that_lost_entries_is_refused),
       PAIR_TEST(test_a_store_of_one_hub_is_no_state_and_a_state_no_store),
       PAIR_TEST(test_an_entry_that_nobody_understands_stops_a_hub_but_not_its_readers),
       PAIR_TEST(test_a_log_that_builds_on_a_store_needs_a_copy_of_it),
