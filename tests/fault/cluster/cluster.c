@@ -88,23 +88,27 @@ void cluster_thaw_hub(struct cluster *c, int hub) {
   c->hubs[hub].is_frozen = false;
 }
 
-/* As docs/scaling.md says. */
-void cluster_replace_hub(struct cluster *c, int hub, int other) {
-  struct cluster_hub *h = &c->hubs[hub];
-  char command[512];
-  cluster_kill_hub(c, hub);
-  snprintf(command, sizeof command,
-           "rm -f '%s'* && \"$COUNCILWS\" backup --store 'sqlite:%s' '%s' 2>&1", h->state,
-           c->hubs[other].state, h->state);
-  assert_int_equal(system(command), 0);
-  h->is_parted = false;
-  cluster_start_hub(c, hub);
-}
+#define BEGINS_ANEW 75 /* what a supervisor starts again */
 
 void cluster_check(struct cluster *c) {
-  for (int i = 0; i < CLUSTER_HUBS; i++)
-    if (c->hubs[i].process.pid != 0 && !c->hubs[i].is_frozen)
-      hub_process_check(&c->hubs[i].process);
+  for (int i = 0; i < CLUSTER_HUBS; i++) {
+    struct cluster_hub *h = &c->hubs[i];
+    if (h->process.pid == 0 || h->is_frozen || !hub_process_has_ended(&h->process, BEGINS_ANEW))
+      continue;
+    print_message("hub %d had another entry than the log, and begins anew\n", i);
+    c->partings++;
+    cluster_start_hub(c, i);
+  }
+}
+
+bool cluster_is_rescued(const struct cluster *c) {
+  char path[128];
+  for (int i = 0; i < CLUSTER_HUBS; i++) {
+    snprintf(path, sizeof path, "%s.parted", c->hubs[i].state);
+    if (access(path, F_OK) == 0)
+      return false;
+  }
+  return true;
 }
 
 int cluster_port(struct cluster *c, int hub) {
@@ -123,19 +127,12 @@ bool cluster_is_ready(struct cluster *c, int hub) {
   struct cluster_hub *h = &c->hubs[hub];
   const struct raw_request ask = {.path = "/healthz/ready"};
   struct raw_reply r;
-  if (h->process.pid == 0 || h->is_frozen || h->is_parted || cluster_port(c, hub) == 0)
+  if (h->process.pid == 0 || h->is_frozen || cluster_port(c, hub) == 0)
     return false;
   raw_ask(h->port, &ask, &r);
   bool is = r.status == 200;
-  if (!is)
-    h->is_parted = strstr(r.body, "start from a copy") != NULL;
   raw_reply_free(&r);
   return is;
-}
-
-void cluster_notice_parted(struct cluster *c) {
-  for (int i = 0; i < CLUSTER_HUBS; i++)
-    cluster_is_ready(c, i);
 }
 
 static void print_node(const struct nats_node *node) {
@@ -153,8 +150,7 @@ void cluster_print_logs(const struct cluster *c) {
     print_node(&c->nats.nodes[i]);
   }
   for (int i = 0; i < CLUSTER_HUBS; i++) {
-    print_error("hub %d, life %d%s:\n", i, c->hubs[i].lives,
-                c->hubs[i].is_parted ? ", stopped for good" : "");
+    print_error("hub %d, life %d:\n", i, c->hubs[i].lives);
     hub_process_print_log(&c->hubs[i].process);
   }
 }

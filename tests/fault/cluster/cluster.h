@@ -22,13 +22,13 @@ struct cluster_hub {
   int lives;
   int port;       /* of this life; 0: not said yet */
   bool is_frozen; /* SIGSTOP */
-  bool is_parted; /* it has stopped for good: what it has is not what the log says */
 };
 
 struct cluster {
   struct temp_folder folder;
   struct nats_nodes nats;
   bool is_frozen[CLUSTER_NODES];
+  int partings; /* hubs that began anew, as they had something else than the log */
   struct cluster_hub hubs[CLUSTER_HUBS];
   char secret[96], store[144];
   char *token;
@@ -43,23 +43,21 @@ void cluster_kill_hub(struct cluster *c, int hub);
 void cluster_freeze_hub(struct cluster *c, int hub);
 void cluster_thaw_hub(struct cluster *c, int hub);
 
-/* Kills it, and starts it with a copy of the state of another one. */
-void cluster_replace_hub(struct cluster *c, int hub, int other);
-
 void cluster_kill_node(struct cluster *c, int node);
 void cluster_freeze_node(struct cluster *c, int node);
 /* Starts those that do not run, thaws those that stand still. */
 void cluster_heal_nodes(struct cluster *c);
 
-/* Fails the test where a hub has ended by itself. */
+/* Starts a hub again that has ended to begin anew; fails the test where one has ended otherwise. */
 void cluster_check(struct cluster *c);
 /* The stream's leader; -1: there is none, or nobody knows. */
 int cluster_leader(const struct cluster *c);
 /* It has a leader, and all the others have what that one has. */
 bool cluster_is_whole(const struct cluster *c);
-/* Whether a hub takes events; notices those that have stopped for good. */
+/* Whether a hub takes events. */
 bool cluster_is_ready(struct cluster *c, int hub);
-void cluster_notice_parted(struct cluster *c);
+/* No hub has a state that it has still to put back from. */
+bool cluster_is_rescued(const struct cluster *c);
 /* The port that it listens on in this life; 0: not yet. */
 int cluster_port(struct cluster *c, int hub);
 void cluster_print_logs(const struct cluster *c);

@@ -38,7 +38,7 @@ static struct cws_client *new_client(struct herd *h, int hub) {
 
 static bool serves(const struct herd *h, int hub) {
   const struct cluster_hub *x = &h->cluster->hubs[hub];
-  return x->process.pid != 0 && !x->is_frozen && !x->is_parted;
+  return x->process.pid != 0 && !x->is_frozen;
 }
 
 /* ---- publishers ---- */
@@ -344,7 +344,7 @@ void herd_wait_until_well(struct herd *h) {
     answered[i] = h->publishers[i].answered_here;
   for (int i = 0; i < h->watcher_count; i++)
     last[i] = h->ledger.requests[h->watchers[i].request].last_known;
-  HERD_POLL_FOR(h, (cluster_notice_parted(h->cluster), have_all_gone_on(h, answered, last)));
+  HERD_POLL_FOR(h, have_all_gone_on(h, answered, last));
 }
 
 /* ---- what is stored ---- */
@@ -423,6 +423,8 @@ void herd_go_on(struct herd *h) {
 
 void herd_check(struct herd *h, bool from_start) {
   herd_pause(h);
+  if (h->ledger.is_lenient)
+    ledger_forget_ids(&h->ledger);
   for (int i = 0; i < HERD_PUBLISHERS; i++)
     send_again(&h->publishers[i]);
   HERD_WAIT_FOR(h, is_all_answered(h));
@@ -430,10 +432,10 @@ void herd_check(struct herd *h, bool from_start) {
     memset(h->read_to, 0, sizeof h->read_to);
   for (int round = 0; round < 2; round++) /* what one hub has more, all must have */
     for (int hub = 0; hub < CLUSTER_HUBS; hub++)
-      for (int i = 0; i < LEDGER_REQUESTS && !h->cluster->hubs[hub].is_parted; i++)
+      for (int i = 0; i < LEDGER_REQUESTS; i++)
         read_hub(h, hub, i);
   for (int hub = 0; hub < CLUSTER_HUBS; hub++)
-    for (int i = 0; i < LEDGER_REQUESTS && !h->cluster->hubs[hub].is_parted; i++)
+    for (int i = 0; i < LEDGER_REQUESTS; i++)
       ledger_check(&h->ledger, i, 1, h->read_to[hub][i], true);
   herd_go_on(h);
 }

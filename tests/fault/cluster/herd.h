@@ -106,8 +106,7 @@ void herd_go_on(struct herd *h);
 void herd_wait_until_well(struct herd *h);
 /* Pauses, waits until all is answered, sends some of it again elsewhere, reads what is new on every
  * hub (or, `from_start`, all of it) and holds it against the ledger: all that was acknowledged is
- * there, once, the same everywhere. Hubs that have stopped for good are left out. Goes on
- * afterwards. */
+ * there, once, the same everywhere. Goes on afterwards. */
 void herd_check(struct herd *h, bool from_start);
 int64_t herd_steady_losses(const struct herd *h);
 

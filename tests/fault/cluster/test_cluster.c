@@ -205,7 +205,7 @@ static void move_some(void) {
   for (int n = world_below(6); n > 0; n--) {
     int hub = world_below(CLUSTER_HUBS), i = world_below(HERD_PUBLISHERS + h->watcher_count);
     const struct cluster_hub *to = &world.cluster.hubs[hub];
-    if (to->process.pid == 0 || to->is_frozen || to->is_parted)
+    if (to->process.pid == 0 || to->is_frozen)
       continue;
     if (i < HERD_PUBLISHERS)
       herd_move_publisher(h, i, hub);

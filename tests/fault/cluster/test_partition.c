@@ -56,6 +56,8 @@ static void join_and_settle(void) {
  * As each node has its turn, each hub is on such a one once; the leader has its turn, too. */
 static void test_a_node_parted_from_the_others_is_left_by_the_hubs_on_it(void **state) {
   (void)state;
+  world_wait_until_well();
+  world_note_epochs();
   for (int node = 0; node < CLUSTER_NODES; node++) {
     world_wait_until_well();
     hosts_set_links(&hosts, node, false);
@@ -68,6 +70,7 @@ static void test_a_node_parted_from_the_others_is_left_by_the_hubs_on_it(void **
 static void test_nodes_that_are_all_parted_take_nothing_and_come_back(void **state) {
   (void)state;
   world_wait_until_well();
+  world_note_epochs();
   for (int node = 0; node < CLUSTER_NODES; node++)
     hosts_set_links(&hosts, node, false);
   world_expect_outage();
@@ -78,6 +81,7 @@ static void test_random_partitions_leave_all_hubs_with_all_that_was_acknowledged
   (void)state;
   long long rounds = world_setting("CWS_PARTITION_ROUNDS", 1);
   world_wait_until_well();
+  world_note_epochs();
   for (long long round = 0; round < rounds; round++) {
     int cuts = 1 + world_below(3), ms = 1000 + world_below(12000);
     for (; cuts > 0; cuts--) {

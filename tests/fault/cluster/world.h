@@ -44,11 +44,13 @@ void world_heal_and_check(void);
 /*
  * The same where nodes were parted or their leader stopped: nats-server 2.9.10 then may take back
  * an entry that it had given to hubs, so there are to be no watchers. Where nodes were parted, one
- * that it had acknowledged, too, so there the ledger is lenient. Either all agree, on every hub, or
- * the hubs that have what was taken back have stopped for good; those start from a copy of another
- * one, and come to be well. Then all begins anew.
+ * that it had acknowledged, too, so there an id may come to be another event's, in a new epoch. The
+ * hubs that have what was taken back begin anew, and put back what only they have: in the end all
+ * that was acknowledged is on every hub.
  */
 void world_heal_and_settle(void);
+/* Before something is taken back: which epochs requests have. Every hub is well. */
+void world_note_epochs(void);
 
 /* There is no quorum: every hub comes to refuse publishes, and serves what is stored. */
 void world_expect_outage(void);

@@ -67,6 +67,16 @@ void hub_process_check(struct hub_process *hub) {
     fail_ended(hub, status);
 }
 
+bool hub_process_has_ended(struct hub_process *hub, int status) {
+  int found;
+  if (waitpid(hub->pid, &found, WNOHANG) != hub->pid)
+    return false;
+  if (!WIFEXITED(found) || WEXITSTATUS(found) != status)
+    fail_ended(hub, found);
+  hub->pid = 0;
+  return true;
+}
+
 void hub_process_check_soon(struct hub_process *hub) {
   const struct timespec pause = {.tv_nsec = 20000000};
   for (int i = 0; i < 50; i++) {

@@ -5,6 +5,7 @@
 #ifndef CWS_TEST_HUB_PROCESS_H
 #define CWS_TEST_HUB_PROCESS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct hub_process {
@@ -16,7 +17,10 @@ struct hub_process {
 void hub_process_start(struct hub_process *hub, const char *log, const char *const options[]);
 /* Fails the test where it has ended by itself. */
 void hub_process_check(struct hub_process *hub);
-/* The same, and waits a second for it: sockets of a process that dies close before it is gone. */
+/* Whether it has ended by itself with that exit status; with another one, the test fails. */
+bool hub_process_has_ended(struct hub_process *hub, int status);
+/* As hub_process_check, and waits a second for it: sockets of a process that dies close before it
+ * is gone. */
 void hub_process_check_soon(struct hub_process *hub);
 /* SIGKILL; fails the test where it had ended before. */
 void hub_process_kill(struct hub_process *hub);

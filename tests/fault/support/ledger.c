@@ -65,11 +65,12 @@ static const char *is_acknowledged(const struct ledger *l, int publisher, int64_
   return l->publishers[publisher].acknowledged[number] ? " (acknowledged)" : "";
 }
 
-static void contradict(struct ledger *l, const char *what) {
+static void contradict(struct ledger *l, int request, const char *what) {
+  struct ledger_request *r = &l->requests[request];
   if (!l->is_lenient)
     fail_msg("%s", what);
-  if (l->contradictions++ == 0)
-    snprintf(l->contradiction, sizeof l->contradiction, "%s", what);
+  if (r->contradiction[0] == '\0')
+    snprintf(r->contradiction, sizeof r->contradiction, "%s", what);
 }
 
 /* One event, one id; one id, one event. */
@@ -83,7 +84,7 @@ static void learn(struct ledger *l, int request, int64_t message_id, int publish
     snprintf(what, sizeof what,
              "event %d-%" PRId64 " of '%s' is stored twice: as %" PRId64 " and as %" PRId64,
              publisher, number, l->requests[request].id, p->ids[number], message_id);
-    contradict(l, what);
+    contradict(l, request, what);
   }
   if (e->publisher != -1 && (e->publisher != publisher || e->number != number)) {
     snprintf(what, sizeof what,
@@ -91,7 +92,7 @@ static void learn(struct ledger *l, int request, int64_t message_id, int publish
              message_id, l->requests[request].id, e->publisher, e->number,
              is_acknowledged(l, e->publisher, e->number), publisher, number,
              is_acknowledged(l, publisher, number));
-    contradict(l, what);
+    contradict(l, request, what);
   }
   p->ids[number] = message_id;
   *e = (struct ledger_event){publisher, number};
@@ -132,11 +133,39 @@ void ledger_see_epoch(struct ledger *l, int request, const char *epoch) {
   snprintf(r->epoch, sizeof r->epoch, "%s", epoch);
 }
 
+void ledger_note_epoch(struct ledger *l, int request, const char *epoch) {
+  struct ledger_request *r = &l->requests[request];
+  r->is_renewed = r->is_renewed || (r->epoch[0] != '\0' && strcmp(r->epoch, epoch) != 0);
+  snprintf(r->epoch, sizeof r->epoch, "%s", epoch);
+}
+
+void ledger_forget_ids(struct ledger *l) {
+  l->is_lenient = false;
+  for (int i = 0; i < LEDGER_REQUESTS; i++) {
+    struct ledger_request *r = &l->requests[i];
+    if (r->contradiction[0] != '\0' && !r->is_renewed)
+      fail_msg("%s, and the epoch is the same", r->contradiction);
+    if (r->contradiction[0] != '\0')
+      print_message("%s, and the epoch is another one\n", r->contradiction);
+    r->contradiction[0] = '\0';
+    r->is_renewed = false;
+    r->last_known = 0;
+    for (size_t id = 0; id < r->cap; id++)
+      r->events[id].publisher = -1;
+  }
+  for (int i = 0; i < LEDGER_PUBLISHERS; i++)
+    if (l->publishers[i].ids != NULL)
+      memset(l->publishers[i].ids, 0, l->publishers[i].cap * sizeof *l->publishers[i].ids);
+}
+
 /* ---- the end ---- */
 
 static void check_publisher(const struct ledger *l, int publisher, int64_t last) {
   const struct ledger_publisher *p = &l->publishers[publisher];
   for (int64_t n = 1; n <= p->sent; n++) {
+    if (p->acknowledged[n] && p->ids[n] == 0)
+      fail_msg("event %d-%" PRId64 " of '%s' was acknowledged, and is nowhere", publisher, n,
+               l->requests[p->request].id);
     if (p->acknowledged[n] && p->ids[n] > last)
       fail_msg("event %d-%" PRId64 " of '%s' was acknowledged as %" PRId64
                ", but the last one is %" PRId64,

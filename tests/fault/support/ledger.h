@@ -2,7 +2,8 @@
  * ledger: what a test knows of the events of its requests: who published which, which were
  * acknowledged under which id, and who saw what. Each event is named by its publisher and number.
  * Whatever contradicts what is known fails the test at once: an event under two ids, an id with two
- * events. Unless it is lenient: then it is counted, and the last that is heard counts.
+ * events. Unless it is lenient: then it is noted, and the last that is heard counts; the request
+ * has to have a new epoch in the end.
  */
 #ifndef CWS_TEST_LEDGER_H
 #define CWS_TEST_LEDGER_H
@@ -25,6 +26,8 @@ struct ledger_request {
   struct ledger_event *events; /* by message_id */
   size_t cap;
   int64_t last_known;
+  char contradiction[256]; /* the first, of a lenient ledger; "": none */
+  bool is_renewed;         /* its epoch has changed since the ids were last forgotten */
 };
 
 struct ledger_publisher {
@@ -38,8 +41,6 @@ struct ledger_publisher {
 
 struct ledger {
   bool is_lenient;
-  int contradictions;
-  char contradiction[256]; /* the first */
   struct ledger_request requests[LEDGER_REQUESTS];
   struct ledger_publisher publishers[LEDGER_PUBLISHERS];
 };
@@ -54,6 +55,12 @@ void ledger_acknowledge(struct ledger *l, int publisher, int64_t number, int64_t
 void ledger_see(struct ledger *l, int request, int64_t message_id, const char *data);
 /* A request keeps its epoch. */
 void ledger_see_epoch(struct ledger *l, int request, const char *epoch);
+/* It may have another one than before. */
+void ledger_note_epoch(struct ledger *l, int request, const char *epoch);
+/* All that was contradicted was so under an epoch that is over: fails the test otherwise. What was
+ * sent and acknowledged stays; under which ids is learnt anew, and from now on it is not lenient.
+ */
+void ledger_forget_ids(struct ledger *l);
 /* The data of an event, as text. */
 void ledger_data(int publisher, int64_t number, char *out, size_t size);
 

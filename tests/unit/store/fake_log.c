@@ -286,8 +286,10 @@ static struct store_log_entry *fake_take(struct store_log *base, size_t max_byte
   pthread_mutex_lock(&log->lock);
   while (r->is_following && !log->is_held && r->at < log->last_seq && bytes < max_bytes) {
     const struct bytes *entry = &log->entries[r->at];
-    if (r->options.user == log->misled && r->at + 1 == log->misled_at)
+    if (r->options.user == log->misled && r->at + 1 == log->misled_at) {
       entry = &log->other;
+      log->misled = NULL; /* another store may come to have its address */
+    }
     *end = entry_of(++r->at, entry->at, entry->len);
     end = &(*end)->next;
     bytes += entry->len;
