@@ -6,6 +6,7 @@
 
 #include "lib/core/err.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* What is not of the log, in a transaction of its own; a failure is logged. */
 static void in_transaction(struct store *s, int (*write)(struct store *s, struct cws_error *err)) {
@@ -100,6 +101,16 @@ static int note_parted(struct store *s, struct cws_error *err) {
                                   (int64_t)r->chain.doubt, 0, err);
 }
 
+static void part(struct store *s, const struct cws_error *why) {
+  struct store_shared *r = s->shared;
+  const struct store_listener *l = &s->options.listener;
+  err_set(&r->broken, CWS_ECORRUPT, "%s: it has to begin anew", why->message);
+  log_error(s->options.log, "store: %s", r->broken.message); /* health may have told of the doubt */
+  in_transaction(s, note_parted);
+  if (l->on_parted != NULL)
+    l->on_parted(&r->broken, l->user);
+}
+
 static void settle_doubt(struct store *s) {
   struct store_shared *r = s->shared;
   struct cws_error why = {0};
@@ -107,13 +118,30 @@ static void settle_doubt(struct store *s) {
     return;
   int code = store_chain_check(s, &why);
   r->doubt_retry_ms = code == 0 ? 0 : store_mono_ms() + SHARED_PROBE_MS;
-  if (code != CWS_ECORRUPT)
+  if (code == CWS_ECORRUPT)
+    part(s, &why);
+}
+
+/* A log that lost its end, with all hubs beyond it, takes nothing any more. It is given some time:
+ * a server that leads no longer may say so, too. */
+static void settle_loss(struct store *s) {
+  struct store_shared *r = s->shared;
+  struct cws_error why = {0};
+  struct store_log_state state;
+  bool is_lost = r->outage.code != 0 && r->broken.code == 0 && !r->log->ops->is_up(r->log, &why) &&
+                 why.code == CWS_ECORRUPT;
+  if (!is_lost || r->loss_ms == 0)
+    r->loss_ms = is_lost ? store_mono_ms() : 0;
+  if (!is_lost || store_mono_ms() - r->loss_ms < 2 * r->patience_ms)
     return;
-  err_set(&r->broken, code, "%s: it has to begin anew", why.message);
-  log_error(s->options.log, "store: %s", r->broken.message); /* health may have told of the doubt */
-  in_transaction(s, note_parted);
-  if (s->options.listener.on_parted != NULL)
-    s->options.listener.on_parted(&r->broken, s->options.listener.user);
+  r->loss_ms = 0;
+  if (r->log->ops->state(r->log, &state, NULL) != 0 || strcmp(state.id, r->state.id) != 0 ||
+      state.last_seq >= r->applied)
+    return;
+  why = (struct cws_error){0};
+  err_set(&why, CWS_ECORRUPT, "the log ends with entry %llu, and this hub has applied %llu",
+          (unsigned long long)state.last_seq, (unsigned long long)r->applied);
+  part(s, &why);
 }
 
 /* ---- health ---- */
@@ -329,6 +357,7 @@ static bool turn(struct store *s) {
   store_flight_look(s);
   apply_what_came(s);
   settle_doubt(s);
+  settle_loss(s);
   update_health(s);
   if (r->flight.is_under_way && !r->flight.is_given_up) {
     store_queue_wait(&s->queue, wake_ms(s));

@@ -201,11 +201,13 @@ struct store_shared {
   int64_t apply_retry_ms;       /* 0: the last one went well */
   struct store_chain chain;
   struct store_rescue *rescue; /* NULL: there is nothing to be rescued */
-  int64_t doubt_retry_ms;      /* when the log is asked about a doubt */
-  bool is_well;                /* what is put in can go to the log */
-  int64_t alive_ms;            /* when an entry of this hub last came back */
-  uint64_t alive_at;           /* what was applied then */
-  int64_t probe_ms;            /* when the next probe may begin */
+  /* Since when the log lacks what was applied; 0: it does not, as far as is known. */
+  int64_t loss_ms;
+  int64_t doubt_retry_ms; /* when the log is asked about a doubt */
+  bool is_well;           /* what is put in can go to the log */
+  int64_t alive_ms;       /* when an entry of this hub last came back */
+  uint64_t alive_at;      /* what was applied then */
+  int64_t probe_ms;       /* when the next probe may begin */
 
   const struct store_pending_entry *positions; /* of the round under way, still to be sent */
   bool has_round;

@@ -33,6 +33,20 @@ static void a_position_moves_forward_only(void **state) {
   positions_finish(&p);
 }
 
+static void all_can_be_taken_back_to_where_they_were(void **state) {
+  (void)state;
+  struct positions p;
+  positions_init(&p);
+  struct subscriber *ahead = positions_put(&p, "ahead", 9),
+                    *behind = positions_put(&p, "behind", 3);
+  bool was_complete = p.is_complete;
+  positions_cut(&p, 5);
+  assert_int_equal(ahead->acked, 5);
+  assert_int_equal(behind->acked, 3);
+  assert_int_equal(p.is_complete, was_complete);
+  positions_finish(&p);
+}
+
 static void put_number(struct positions *p, int i) {
   char name[16];
   snprintf(name, sizeof name, "s%d", i);
@@ -90,6 +104,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_unknown_subscriber_is_not_found),
       cmocka_unit_test(a_position_moves_forward_only),
+      cmocka_unit_test(all_can_be_taken_back_to_where_they_were),
       cmocka_unit_test(many_are_kept_apart),
       cmocka_unit_test(beyond_the_limit_the_longest_unused_without_a_watcher_makes_room),
       cmocka_unit_test(it_is_complete_from_a_new_beginning_until_somebody_makes_room),

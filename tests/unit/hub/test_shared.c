@@ -227,6 +227,42 @@ static void a_request_that_has_not_begun_has_the_epoch_of_all_hubs(void **state)
   stream_unref(s);
 }
 
+static void tell_renewal(const char *request_id, const char *old_epoch, const char *epoch,
+                         int64_t first_id) {
+  const struct store_listener *l = share_listener(&f);
+  assert_int_equal(store_flush(hub_store(f.hub)), 0);
+  l->on_renew(request_id, old_epoch, epoch, first_id, l->user);
+  l->on_batch_end(l->user);
+  fixture_settle(&f);
+}
+
+static void a_request_with_a_new_epoch_has_its_events_and_tells_its_watchers(void **state) {
+  (void)state;
+  struct watcher w = {0};
+  struct stream_info info;
+  share_set_first_epoch("monday");
+  struct stream *s = open_stream(&f, 1, "r");
+  share_append(&f, "r", NULL, 5);
+  watcher_start(&w, &f, 1, s, "ann");
+  tell_position("r", "monday", "ann", 4);
+  tell_position("r", "monday", "bob", 1);
+  tell_renewal("r", "sunday", "tuesday", 3); /* has had that one already */
+  assert_int_equal(w.epoch_changes, 0);
+  tell_renewal("r", "monday", "tuesday", 3);
+  stream_info(s, &info);
+  assert_string_equal(info.epoch, "tuesday");
+  assert_int_equal(info.last_id, 5);
+  assert_int_equal(info.count, 5);
+  assert_int_equal(position_of("ann"), 2);
+  assert_int_equal(position_of("bob"), 1);
+  assert_int_equal(w.epoch_changes, 1);
+  assert_int_equal(w.position, 5); /* again, from the first one */
+  assert_string_equal(w.epoch, "tuesday");
+  watcher_stop(&w);
+  stream_unref(s);
+  tell_renewal("nobody", "monday", "tuesday", 1);
+}
+
 /* The day was another when it began. */
 static void a_watcher_is_told_an_epoch_that_became_another_and_misses_nothing(void **state) {
   (void)state;
@@ -422,6 +458,7 @@ int main(void) {
       test(a_position_is_no_matter_where_nobody_has_the_request),
       test(a_session_is_shown_with_what_its_subscriber_acknowledged_elsewhere),
       test(a_request_that_has_not_begun_has_the_epoch_of_all_hubs),
+      test(a_request_with_a_new_epoch_has_its_events_and_tells_its_watchers),
       test(a_watcher_is_told_an_epoch_that_became_another_and_misses_nothing),
       test(watchers_of_all_hubs_are_counted_on_each),
       test(what_only_another_hub_s_watchers_wait_for_is_pending),

@@ -29,6 +29,7 @@ static void write_all(struct buf *b) {
   store_entry_add_append(b, &plain);
   store_entry_add_remove(b, "run-3");
   store_entry_add_expiry(b, "run-4", "epoch", INT64_MAX);
+  store_entry_add_renewal(b, "run-5", "epoch", 17);
   store_entry_add_base(b, "base");
   store_entry_end(b);
   assert_false(b->failed);
@@ -93,6 +94,10 @@ static void test_what_is_written_is_read_again(void **state) {
   item = next(&r, STORE_ITEM_EXPIRY);
   assert_string_equal(item.request_id, "run-4");
   assert_int_equal(item.message_id, INT64_MAX);
+  item = next(&r, STORE_ITEM_RENEWAL);
+  assert_string_equal(item.request_id, "run-5");
+  assert_string_equal(item.epoch, "epoch");
+  assert_int_equal(item.message_id, 17);
   assert_string_equal(next(&r, STORE_ITEM_BASE).base_id, "base");
   next(&r, STORE_ITEM_END);
   buf_finish(&b);

@@ -193,6 +193,25 @@ static void test_what_the_log_lost_at_its_end_has_the_ids_that_it_had(void **sta
   assert_true(event.duplicate);
 }
 
+static void test_a_hub_that_runs_while_the_log_loses_its_end_is_to_begin_anew(void **state) {
+  struct pair *p = *state;
+  time_t until = time(NULL) + 30;
+  p->b.options.nats.patience_ms = 200;
+  world_open(&p->b);
+  put_one(&p->b, "r", "1");
+  put_one(&p->b, "r", "2");
+  fake_log_cut(p->b.log, 1);
+  fake_log_set_trouble(p->b.log, CWS_ECORRUPT);
+  while (p->b.record.partings == 0) {
+    tick(&p->b);
+    assert_true(time(NULL) < until);
+  }
+  fake_log_set_trouble(p->b.log, 0);
+  world_open(&p->a);
+  begin_anew(p);
+  expect_in_both(p, "r", 2, "2");
+}
+
 static void test_all_hubs_may_put_back_the_same(void **state) {
   struct pair *p = *state;
   world_open(&p->a);
@@ -347,6 +366,7 @@ int main(void) {
       PAIR_TEST(test_what_the_log_has_elsewhere_is_not_put_back),
       PAIR_TEST(test_of_events_that_are_alike_each_counts),
       PAIR_TEST(test_what_the_log_lost_at_its_end_has_the_ids_that_it_had),
+      PAIR_TEST(test_a_hub_that_runs_while_the_log_loses_its_end_is_to_begin_anew),
       PAIR_TEST(test_all_hubs_may_put_back_the_same),
       PAIR_TEST(test_what_the_log_removed_since_stays_removed),
       PAIR_TEST(test_what_was_deleted_and_is_there_again_is_deleted_again),
