@@ -466,7 +466,8 @@ int nats_follow(struct store_log *base, uint64_t after, struct cws_error *err) {
     pthread_cond_broadcast(&log->changed);
   }
   pthread_mutex_unlock(&log->mutex);
-  return was_asked ? err_set(err, CWS_EINVAL, "the log is followed already") : 0;
+  return was_asked ? err_set(err, CWS_EINVAL, "the log is followed already")
+                   : nats_copy_start(log, err);
 }
 
 int nats_follow_start(struct nats_log *log, struct cws_error *err) {

@@ -107,6 +107,8 @@ void nats_link_close(struct nats_log *log, struct nats_link *link, int others) {
   pthread_mutex_unlock(&log->mutex);
   natsSubscription_Destroy(link->acks);
   natsSubscription_Destroy(link->told);
+  natsSubscription_Destroy(link->copy_asks);
+  natsSubscription_Destroy(link->copies);
   jsCtx_Destroy(link->js);
   natsConnection_Destroy(link->nc);
   *link = (struct nats_link){0};
@@ -130,6 +132,10 @@ natsStatus nats_link_open(struct nats_log *log, struct nats_link *link, int othe
     s = subscribe(log, link->nc, &link->acks, answers, nats_on_answer);
   if (s == NATS_OK)
     s = subscribe(log, link->nc, &link->told, log->told_subject, nats_on_told);
+  if (s == NATS_OK)
+    s = subscribe(log, link->nc, &link->copy_asks, log->copying.ask_subject, nats_on_copy_ask);
+  if (s == NATS_OK)
+    s = subscribe(log, link->nc, &link->copies, log->copying.subject, nats_on_copy);
   if (s != NATS_OK)
     nats_link_close(log, link, others);
   return s;
@@ -204,6 +210,7 @@ void nats_close(struct nats_log *log) {
   pthread_mutex_lock(&log->mutex);
   log->is_closing = true;
   pthread_cond_broadcast(&log->changed);
+  pthread_cond_broadcast(&log->copying.came);
   pthread_mutex_unlock(&log->mutex);
   pthread_rwlock_rdlock(&log->moving);
   natsConnection_Close(log->link.nc);

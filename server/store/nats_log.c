@@ -27,7 +27,7 @@ static bool is_up(struct store_log *base, struct cws_error *why) {
   return is_fine;
 }
 
-void nats_wait(struct nats_log *log, int64_t ms) {
+void nats_wait_for(struct nats_log *log, pthread_cond_t *what, int64_t ms) {
   struct timespec end;
   clock_gettime(CLOCK_MONOTONIC, &end);
   end.tv_sec += (time_t)(ms / 1000);
@@ -36,7 +36,11 @@ void nats_wait(struct nats_log *log, int64_t ms) {
     end.tv_sec++;
     end.tv_nsec -= 1000000000;
   }
-  pthread_cond_timedwait(&log->changed, &log->mutex, &end);
+  pthread_cond_timedwait(what, &log->mutex, &end);
+}
+
+void nats_wait(struct nats_log *log, int64_t ms) {
+  nats_wait_for(log, &log->changed, ms);
 }
 
 /* ---- what is told ---- */
@@ -129,6 +133,7 @@ static struct nats_log *new_log(const struct store_log_options *options) {
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
   pthread_mutex_init(&log->mutex, NULL);
   pthread_cond_init(&log->changed, &attr);
+  pthread_cond_init(&log->copying.came, &attr);
   pthread_condattr_destroy(&attr);
   return log;
 }
@@ -140,9 +145,11 @@ static void close_log(struct store_log *base) {
   nats_close(log);
   nats_follow_stop(log);
   nats_publish_stop(log);
+  nats_copy_stop(log);
   nats_disconnect(log);
   nats_list_clear(&log->entries);
   nats_list_clear(&log->told);
+  pthread_cond_destroy(&log->copying.came);
   pthread_cond_destroy(&log->changed);
   pthread_mutex_destroy(&log->mutex);
   pthread_rwlock_destroy(&log->moving);
@@ -155,6 +162,8 @@ static int open_log(const struct store_log_options *options, struct store_log **
   if (log == NULL)
     return err_set(err, CWS_ENOMEM, NULL);
   int code = set_names(log, options->nats->prefix, err);
+  if (code == 0)
+    code = nats_copy_init(log, options, err);
   if (code == 0)
     code = nats_connect(log, options, err);
   if (code == 0)
@@ -177,6 +186,7 @@ const struct store_log_ops nats_log_ops = {
     .state = state,
     .follow = nats_follow,
     .take = take,
+    .fetch = nats_fetch,
     .get = get,
     .publish = nats_publish,
     .take_outcome = nats_publish_take,

@@ -8,6 +8,7 @@
  *   nats_stream.c   the stream that is the log: made, or checked
  *   nats_publish.c  writing, and what becomes of it
  *   nats_follow.c   a thread that reads
+ *   nats_copy.c     a state for another hub, or of another hub
  *   nats_list.c     lists of entries
  */
 #ifndef CWS_STORE_NATS_LOG_H
@@ -55,9 +56,9 @@ struct nats_publishes {
 struct nats_link {
   natsConnection *nc;
   jsCtx *js;
-  natsSubscription *acks, *told;
+  natsSubscription *acks, *told, *copy_asks, *copies;
 };
-#define NATS_LINK_CALLBACKS 2 /* its subscriptions that have callbacks */
+#define NATS_LINK_CALLBACKS 4 /* its subscriptions that have callbacks */
 
 enum nats_follow_trouble {
   NATS_NO_TROUBLE,
@@ -88,6 +89,22 @@ struct nats_follower {
   enum nats_follow_trouble trouble;
 };
 
+/* States on their way; nats_copy.c. */
+#define NATS_COPY_SUBJECT_MAX (NATS_PREFIX_MAX + 32)
+struct nats_copying {
+  char ask_subject[NATS_PREFIX_MAX + 8], subject[NATS_COPY_SUBJECT_MAX];
+  int (*copy_state)(const char *file, void *user, struct cws_error *err); /* NULL: gives none */
+  char *path;                                                             /* of a copy */
+  pthread_t thread;
+  bool has_thread;
+  struct nats_copy_msg *first; /* that came; under the mutex */
+  pthread_cond_t came;
+  /* The thread's: the copy that is given, to whom, and when it was last asked for. */
+  int fd;
+  char to[NATS_COPY_SUBJECT_MAX];
+  int64_t used_ms;
+};
+
 struct nats_log {
   struct store_log base;
   struct log *log;
@@ -109,6 +126,7 @@ struct nats_log {
   pthread_t clock;    /* ends publishes that get no answer */
   bool has_clock, has_follower;
   struct nats_follower follower;
+  struct nats_copying copying;
 
   pthread_mutex_t mutex; /* of all below */
   pthread_cond_t changed;
@@ -169,9 +187,20 @@ int nats_follow_start(struct nats_log *log, struct cws_error *err);
 void nats_follow_stop(struct nats_log *log); /* after the connection was closed */
 int nats_follow(struct store_log *base, uint64_t after, struct cws_error *err);
 
+/* ---- nats_copy.c ---- */
+int nats_copy_init(struct nats_log *log, const struct store_log_options *options,
+                   struct cws_error *err); /* before there is a connection */
+int nats_copy_start(struct nats_log *log, struct cws_error *err);
+void nats_copy_stop(struct nats_log *log); /* after the connection was closed */
+void nats_on_copy_ask(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
+void nats_on_copy(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
+/* As of store_log_ops. */
+int nats_fetch(struct store_log *base, const char *file, struct cws_error *err);
+
 /* ---- nats_log.c ---- */
 void nats_on_told(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
 /* Waits for `changed`, at most that long; with the mutex held. */
 void nats_wait(struct nats_log *log, int64_t ms);
+void nats_wait_for(struct nats_log *log, pthread_cond_t *what, int64_t ms);
 
 #endif

@@ -45,5 +45,6 @@ const struct store_ops store_sqlite_ops = {
     .backup = sqlite_backup,
     .set_aside = sqlite_set_aside,
     .find_aside = sqlite_find_aside,
+    .replace = sqlite_replace,
     .drop_aside = sqlite_drop_aside,
 };

@@ -219,6 +219,7 @@ int sqlite_list(struct store_engine *base, int64_t before_ms, const char *before
 /* sqlite_aside.c */
 int sqlite_set_aside(const char *path, struct cws_error *err);
 int sqlite_find_aside(const char *path, char **out, struct cws_error *err);
+int sqlite_replace(const char *path, const char *file, struct cws_error *err);
 void sqlite_drop_aside(const char *aside);
 
 /* sqlite_maintain.c */

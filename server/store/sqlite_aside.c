@@ -1,6 +1,7 @@
 /*
- * sqlite_aside: files of states that are not what their log says: PATH.parted, PATH.parted-2 …
- * beside the PATH that the next state has. It knows no SQL.
+ * sqlite_aside: another state takes the place of one: a file that is not what its log says has the
+ * name PATH.parted, PATH.parted-2 … from then on, beside the PATH that the next one has. It knows
+ * no SQL.
  */
 #include "lib/core/err.h"
 #include "server/store/sqlite.h"
@@ -48,7 +49,7 @@ static int check_log(const char *path, struct cws_error *err) {
   return code;
 }
 
-/* A name that is free, under the lock of `path`. */
+/* A name that is free. */
 static int rename_aside(const char *path, struct cws_error *err) {
   for (int number = 1; number <= ASIDE_MAX; number++) {
     char *name = name_of(path, number);
@@ -66,7 +67,32 @@ static int rename_aside(const char *path, struct cws_error *err) {
                  path, path, ASIDE_MAX);
 }
 
-int sqlite_set_aside(const char *path, struct cws_error *err) {
+static int set_aside(const char *path, const char *unused, struct cws_error *err) {
+  (void)unused;
+  int code = check_log(path, err);
+  return code == 0 ? rename_aside(path, err) : code;
+}
+
+static void remove_with(const char *path, const char *end) {
+  char *name = name_with(path, end);
+  if (name != NULL)
+    unlink(name);
+  free(name);
+}
+
+/* Its log goes first: beside another file it would be taken for that one's. */
+static int replace(const char *path, const char *file, struct cws_error *err) {
+  remove_with(path, "-wal");
+  remove_with(path, "-shm");
+  if (rename(file, path) != 0)
+    return err_set_sys(err, CWS_ESYSTEM, errno, "cannot rename '%s' to '%s'", file, path);
+  return 0;
+}
+
+/* Under the lock of `path`. */
+static int change(const char *path, const char *file,
+                  int (*how)(const char *path, const char *file, struct cws_error *err),
+                  struct cws_error *err) {
   char *absolute;
   int lock_fd;
   int code = sqlite_files_path(path, &absolute, err);
@@ -74,15 +100,21 @@ int sqlite_set_aside(const char *path, struct cws_error *err) {
     return code;
   code = sqlite_files_lock(absolute, &lock_fd, err);
   if (code == 0) {
-    code = check_log(absolute, err);
-    if (code == 0)
-      code = rename_aside(absolute, err);
+    code = how(absolute, file, err);
     if (code == 0)
       sqlite_files_sync_directory(absolute);
     sqlite_files_unlock(lock_fd);
   }
   free(absolute);
   return code;
+}
+
+int sqlite_set_aside(const char *path, struct cws_error *err) {
+  return change(path, NULL, set_aside, err);
+}
+
+int sqlite_replace(const char *path, const char *file, struct cws_error *err) {
+  return change(path, file, replace, err);
 }
 
 int sqlite_find_aside(const char *path, char **out, struct cws_error *err) {
@@ -104,10 +136,6 @@ int sqlite_find_aside(const char *path, char **out, struct cws_error *err) {
 
 void sqlite_drop_aside(const char *aside) {
   static const char *const ends[] = {"", "-wal", "-shm", ".ballast", ".lock"};
-  for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
-    char *name = name_with(aside, ends[i]);
-    if (name != NULL)
-      unlink(name);
-    free(name);
-  }
+  for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+    remove_with(aside, ends[i]);
 }

@@ -72,12 +72,7 @@ static int open_log(struct store *s, const struct store_log_ops *log_ops, const 
                     struct cws_error *err) {
   if (log_ops == NULL)
     return check_alone(s, err);
-  struct cws_error why = {0};
-  int code = store_shared_open(s, log_ops, servers, &why);
-  if (code == 0 || !s->is_to_begin_anew)
-    return code == 0 ? 0 : err_set(err, code, "%s", why.message);
-  code = store_shared_begin_anew(s, err);
-  return code == 0 ? store_shared_open(s, log_ops, servers, err) : code;
+  return store_shared_open(s, log_ops, servers, err);
 }
 
 int store_open_engine(const struct store_ops *ops, const struct store_options *options,

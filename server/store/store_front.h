@@ -255,7 +255,6 @@ struct store {
   struct store_epochs epochs;
   struct store_sweeper sweeper;
   const struct store_pending_entry *coalescing; /* what is left of the round under way */
-  bool is_to_begin_anew;                        /* opening found that its state is of no use */
   struct store_shared *shared;                  /* where other hubs append, too; or NULL */
 };
 

@@ -6,8 +6,8 @@
  * An entry is bytes that the log does not look at. Its place is its sequence: 1, 2, 3 …, without
  * holes but for entries that the log has let go of at its beginning.
  *
- * Threads: all calls come from one thread, the store's writer, but for `tell`. `wake` comes on any
- * thread of the log's own.
+ * Threads: all calls come from one thread, the store's writer, but for `tell`. `wake` and
+ * `copy_state` come on any thread of the log's own.
  */
 #ifndef CWS_STORE_STORE_LOG_H
 #define CWS_STORE_STORE_LOG_H
@@ -59,6 +59,9 @@ struct store_log_options {
   const struct store_nats_options *nats;
   struct log *log;
   bool must_exist; /* CWS_ECONFIG where it is not there, rather than make it */
+  /* Makes a copy of this hub's state, for another hub that needs one; with NULL, says whether it
+   * could. Not 0: not now. On a thread of the log's, between follow and close. NULL: never. */
+  int (*copy_state)(const char *file, void *user, struct cws_error *err);
   /* There is something to take, or the state of the connection changed. Must be quick. */
   void (*wake)(void *user);
   void *user;
@@ -87,6 +90,11 @@ struct store_log_ops {
    * one); each is to be freed with free(). The log holds a bounded number of bytes that were not
    * taken, and lets the rest wait where it is. */
   struct store_log_entry *(*take)(struct store_log *log, size_t max_bytes);
+
+  /* Has another hub that shares the log copy its state to a new file here: whole, or not there.
+   * Before follow. Blocks, for as long as that takes. CWS_ENOTFOUND: there is none that could now;
+   * CWS_ESTORE: it did not come to its end; CWS_ESYSTEM names the file. */
+  int (*fetch)(struct store_log *log, const char *file, struct cws_error *err);
 
   /* One entry, as the log has it now, whatever came before; for a comparison. Blocks, for some
    * seconds at most; *out is to be freed with free(). CWS_ENOTFOUND: it is gone, or not there yet;

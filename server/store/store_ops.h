@@ -170,14 +170,16 @@ struct store_ops {
   int (*verify)(const char *path, struct store_report *report, struct cws_error *err);
   int (*backup)(const char *path, const char *file, struct cws_error *err);
 
-  /* ---- a state that was set aside, since it is not what the log says ---- */
+  /* ---- a state that another one takes the place of ---- */
 
-  /* Gives it a name of its own beside its place, where the next one can be made. Nobody has it
-   * open. CWS_ESTORE: it is in use; CWS_ESYSTEM names the file. */
+  /* Gives one that is not what the log says a name of its own beside its place, where the next one
+   * can be made. Nobody has it open. CWS_ESTORE: it is in use; CWS_ESYSTEM names the file. */
   int (*set_aside)(const char *path, struct cws_error *err);
   /* The path of one that was; *out is free()d by the caller, NULL where there is none. CWS_ENOMEM.
    */
   int (*find_aside)(const char *path, char **out, struct cws_error *err);
+  /* Puts a file that `backup` made in its place, and removes what was there. As set_aside. */
+  int (*replace)(const char *path, const char *file, struct cws_error *err);
   /* Removes it, by the path that find_aside gave. */
   void (*drop_aside)(const char *aside);
 };

@@ -219,8 +219,7 @@ struct store_shared {
   struct cws_error broken; /* code not 0: for good; what is here is not what the log says */
 };
 
-/* Sets the engine's state aside, and opens an empty one. The engine is NULL where that failed. */
-int store_shared_begin_anew(struct store *s, struct cws_error *err);
+/* May come to open another state in the place of the engine's, which is NULL where that failed. */
 int store_shared_open(struct store *s, const struct store_log_ops *ops, const char *servers,
                       struct cws_error *err);
 void store_shared_close(struct store *s); /* fine where it is not open */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 /* ---- whether log and state belong together ---- */
 
@@ -29,14 +30,54 @@ static int note_place(const char *name, int64_t value, int64_t at, void *user) {
   return 0;
 }
 
-#define START_FROM_COPY                                                                            \
-  "start from a copy of another hub's state (councilws backup), or from an empty one if the log "  \
-  "has all from its beginning"
+/* What is to be done where they do not. */
+enum remedy {
+  NO_REMEDY,
+  BEGIN_ANEW, /* with an empty state: the log has all from its beginning */
+  TAKE_COPY,  /* of another hub's state */
+};
+
+struct finding {
+  enum remedy remedy;
+  bool is_parted; /* the state may have what the log has not: it is set aside */
+};
+
+#define START_FROM_COPY "start from a copy of another hub's state (councilws backup)"
+
+static int find_base(const void *bytes, size_t len, bool *out) {
+  struct store_entry_reader reader;
+  struct store_entry_head head;
+  struct store_item item = {.kind = STORE_ITEM_APPEND};
+  *out = false;
+  int code = store_entry_read_head(&reader, bytes, len, &head, NULL);
+  while (code == 0 && !*out && item.kind != STORE_ITEM_END) {
+    code = store_entry_read_item(&reader, &item, NULL);
+    free(item.append);
+    *out = code == 0 && item.kind == STORE_ITEM_BASE;
+  }
+  return code;
+}
+
+/* Whether all there ever was is in the log: it has its first entry, and that says nothing of a
+ * store that was brought to it. An entry that nobody can read is for who applies it. */
+static int has_log_all(struct store *s, bool *out, struct cws_error *err) {
+  struct store_log *log = s->shared->log;
+  struct store_log_entry *first;
+  bool has_base;
+  *out = s->shared->state.last_seq == 0;
+  if (*out || s->shared->state.first_seq > 1)
+    return 0;
+  int code = log->ops->get(log, 1, &first, err);
+  if (code != 0)
+    return code == CWS_ENOTFOUND ? 0 : code;
+  *out = find_base(first->bytes, first->len, &has_base) != 0 || !has_base;
+  free(first);
+  return 0;
+}
 
 /* A state that was never at a log. */
-static int check_new(struct store *s, struct cws_error *err) {
-  const struct store_log_state *log = &s->shared->state;
-  bool is_empty;
+static int check_new(struct store *s, struct finding *f, struct cws_error *err) {
+  bool is_empty, has_all;
   int code = s->engine->ops->is_empty(s->engine, &is_empty, err);
   if (code != 0)
     return code;
@@ -45,68 +86,40 @@ static int check_new(struct store *s, struct cws_error *err) {
                    "'%s' is the store of a single hub, not a state of this log: give another file, "
                    "or bring it to the log with councilws migrate",
                    s->path);
-  if (log->last_seq > 0 && log->first_seq > 1)
+  code = has_log_all(s, &has_all, err);
+  if (code != 0 || has_all)
+    return code;
+  f->remedy = TAKE_COPY;
+  if (s->shared->state.first_seq > 1)
     return err_set(err, CWS_ESTORE,
                    "the log begins with entry %llu, earlier ones are gone: " START_FROM_COPY,
-                   (unsigned long long)log->first_seq);
-  return 0;
+                   (unsigned long long)s->shared->state.first_seq);
+  return err_set(err, CWS_ESTORE,
+                 "the log builds on a store that was brought to it: " START_FROM_COPY);
 }
 
-/* ---- a state that is not what the log says ---- */
-
-static int note_found(const char *name, int64_t value, int64_t at, void *user) {
-  (void)name, (void)value, (void)at;
-  *(bool *)user = true;
-  return 0;
-}
-
-/* Whether all there ever was is in the log. */
-static int has_log_all(struct store *s, bool *out, struct cws_error *err) {
-  bool has_base = false;
-  int code = s->engine->ops->each_note(s->engine, SHARED_NOTE_BASE, note_found, &has_base, err);
-  *out = code == 0 && !has_base && s->shared->state.first_seq <= 1;
-  return code;
-}
-
-/* It is set aside, and an empty one takes its place; otherwise somebody has to bring one. What is
- * in it and not in the log is published again: store_rescue.c. */
-static int leave_state(struct store *s, const char *why, struct cws_error *err) {
+/* Whether it had stopped for good, or is beyond the log. What is in it and not in the log is put
+ * back: store_rescue.c. */
+static int leave_state(struct store *s, struct finding *f, const char *why, struct cws_error *err) {
   bool has_all;
   int code = has_log_all(s, &has_all, err);
   if (code != 0)
     return code;
-  s->is_to_begin_anew = has_all;
-  return err_set(
-      err, CWS_ECONFIG,
-      "the state '%s' is not what the log says (%s), and the log has not all from its "
-      "beginning: rename it to '%s.parted', and start from a copy of another hub's state "
-      "(councilws backup)",
-      s->path, why, s->path);
+  *f = (struct finding){.remedy = has_all ? BEGIN_ANEW : TAKE_COPY, .is_parted = true};
+  return err_set(err, CWS_ESTORE,
+                 "the state '%s' is not what the log says (%s): rename it to '%s.parted', "
+                 "and " START_FROM_COPY,
+                 s->path, why, s->path);
 }
 
-int store_shared_begin_anew(struct store *s, struct cws_error *err) {
-  const struct store_ops *ops = s->engine->ops;
-  ops->close(s->engine);
-  s->engine = NULL;
-  int code = ops->set_aside(s->path, err);
-  if (code == 0)
-    code = ops->open(&s->options, &s->engine, err);
-  if (code == 0)
-    log_warn(s->options.log,
-             "store: the state '%s' was not what the log says: it is kept as '%s.parted', and this "
-             "hub begins anew from the log",
-             s->path, s->path);
-  return code;
-}
-
-/* Whether the hub had stopped for good; and the hash of what it had applied. */
-static int check_chain(struct store *s, struct cws_error *err) {
+/* Also the hash of what it had applied. */
+static int check_chain(struct store *s, struct finding *f, struct cws_error *err) {
   struct store_engine *e = s->engine;
   const char *id = s->shared->state.id;
   int64_t hash, at;
   int code = e->ops->get_note(e, SHARED_NOTE_PARTED, id, &hash, &at, err);
   if (code == 0)
-    return leave_state(s, "another hub and the log had other entries", err);
+    return leave_state(s, f, "another hub and the log had other entries", err);
   if (code == CWS_ENOTFOUND)
     code = e->ops->get_note(e, SHARED_NOTE_CHAIN, id, &hash, &at, err);
   if (code == 0)
@@ -114,38 +127,116 @@ static int check_chain(struct store *s, struct cws_error *err) {
   return code == CWS_ENOTFOUND ? 0 : code;
 }
 
-static int check_place(struct store *s, const struct place *place, struct cws_error *err) {
+static int check_end(struct store *s, uint64_t applied, struct finding *f, struct cws_error *err) {
+  char why[96];
+  if (s->shared->state.last_seq >= applied)
+    return 0;
+  snprintf(why, sizeof(why), "it is at entry %llu, and the log ends with %llu",
+           (unsigned long long)applied, (unsigned long long)s->shared->state.last_seq);
+  return leave_state(s, f, why, err);
+}
+
+static int check_place(struct store *s, const struct place *place, struct finding *f,
+                       struct cws_error *err) {
   const struct store_log_state *log = &s->shared->state;
   uint64_t applied = (uint64_t)place->applied;
   if (strcmp(place->id, log->id) != 0)
     return err_set(err, CWS_ECONFIG,
-                   "the state '%s' belongs to another log (%s; this one is %s): " START_FROM_COPY,
+                   "the state '%s' belongs to another log (%s; this one is %s): give another file, "
+                   "or another nats-prefix",
                    s->path, place->id, log->id);
-  if (log->last_seq < applied) {
-    char why[96];
-    snprintf(why, sizeof(why), "it is at entry %llu, and the log ends with %llu",
-             (unsigned long long)applied, (unsigned long long)log->last_seq);
-    return leave_state(s, why, err);
-  }
-  if (log->first_seq > applied + 1)
+  int code = check_end(s, applied, f, err);
+  if (code == 0)
+    code = check_chain(s, f, err);
+  if (code != 0)
+    return code;
+  if (log->first_seq > applied + 1) {
+    f->remedy = TAKE_COPY;
     return err_set(
         err, CWS_ESTORE,
         "the state '%s' is at entry %llu of the log, which begins with %llu: this hub was "
         "away for too long; " START_FROM_COPY,
         s->path, (unsigned long long)applied, (unsigned long long)log->first_seq);
+  }
   s->shared->applied = s->shared->alive_at = applied;
   s->shared->time_ms = place->time_ms;
-  return check_chain(s, err);
+  return 0;
 }
 
 /* ---- where it goes on ---- */
 
-static int find_place(struct store *s, struct cws_error *err) {
+static int find_place(struct store *s, struct finding *f, struct cws_error *err) {
   struct place place = {0};
+  *f = (struct finding){0};
   int code = s->engine->ops->each_note(s->engine, SHARED_NOTE_LOG, note_place, &place, err);
   if (code == 0)
-    code = place.is_known ? check_place(s, &place, err) : check_new(s, err);
+    code = place.is_known ? check_place(s, &place, f, err) : check_new(s, f, err);
   return code == 0 ? store_writers_load(&s->shared->writers, s->engine, err) : code;
+}
+
+/* ---- another state ---- */
+
+/* The engine's file is set aside or removed, and the one that was fetched, or an empty one, opened
+ * in its place. The engine is NULL where that failed. */
+static int change_state(struct store *s, bool is_parted, const char *fetched,
+                        struct cws_error *err) {
+  const struct store_ops *ops = s->engine->ops;
+  ops->close(s->engine);
+  s->engine = NULL;
+  int code = is_parted ? ops->set_aside(s->path, err) : 0;
+  if (code == 0 && fetched != NULL)
+    code = ops->replace(s->path, fetched, err);
+  return code == 0 ? ops->open(&s->options, &s->engine, err) : code;
+}
+
+static int take_copy(struct store *s, const struct finding *f, struct cws_error *err) {
+  struct store_log *log = s->shared->log;
+  size_t size = strlen(s->path) + sizeof(".fetched");
+  char *file = malloc(size);
+  if (file == NULL)
+    return err_set(err, CWS_ENOMEM, NULL);
+  snprintf(file, size, "%s.fetched", s->path);
+  int code = log->ops->fetch(log, file, err);
+  if (code == 0)
+    code = change_state(s, f->is_parted, file, err);
+  if (code != 0)
+    unlink(file);
+  free(file);
+  return code;
+}
+
+/* `problem` is what the finding came with, and is told where nothing can be done about it. */
+static int mend(struct store *s, const struct finding *f, const struct cws_error *problem,
+                struct cws_error *err) {
+  struct cws_error why = {0};
+  struct finding again;
+  log_warn(s->options.log, "store: %s", problem->message);
+  int code =
+      f->remedy == BEGIN_ANEW ? change_state(s, f->is_parted, NULL, &why) : take_copy(s, f, &why);
+  if (code != 0)
+    return err_set(err, code == CWS_ENOTFOUND ? problem->code : code, "%s; %s", problem->message,
+                   why.message);
+  log_warn(s->options.log, "store: this hub begins anew, from %s",
+           f->remedy == BEGIN_ANEW ? "the beginning of the log" : "a copy of another hub's state");
+  code = s->shared->log->ops->state(s->shared->log, &s->shared->state, err);
+  return code == 0 ? find_place(s, &again, err) : code;
+}
+
+static int settle_place(struct store *s, struct cws_error *err) {
+  struct finding found;
+  struct cws_error problem = {0};
+  int code = find_place(s, &found, &problem);
+  if (code != 0 && found.remedy != NO_REMEDY)
+    return mend(s, &found, &problem, err);
+  return code == 0 ? 0 : err_set(err, code, "%s", problem.message);
+}
+
+/* For another hub. On a thread of the log's. */
+static int copy_state(const char *file, void *user, struct cws_error *err) {
+  struct store *s = user;
+  if (!store_is_writable(s, err))
+    return CWS_ESTORE;
+  return file == NULL ? 0 : s->engine->ops->backup(s->path, file, err);
 }
 
 /* ---- life ---- */
@@ -163,13 +254,14 @@ static int open_log(struct store *s, const struct store_log_ops *ops, const char
       .nats = &s->options.nats,
       .log = s->options.log,
       .wake = wake,
+      .copy_state = copy_state,
       .user = s,
   };
   int code = ops->open(&options, &r->log, err);
   if (code == 0)
     code = ops->state(r->log, &r->state, err);
   if (code == 0)
-    code = find_place(s, err);
+    code = settle_place(s, err);
   if (code == 0)
     code = ops->follow(r->log, r->applied, err);
   return code;

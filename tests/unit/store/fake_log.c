@@ -298,6 +298,19 @@ static struct store_log_entry *fake_take(struct store_log *base, size_t max_byte
   return first;
 }
 
+static int fake_fetch(struct store_log *base, const char *file, struct cws_error *err) {
+  struct fake_log *log = reader_of(base)->log;
+  struct store_log_options giver = {0};
+  pthread_mutex_lock(&log->lock);
+  for (int i = 0; i < READERS_MAX; i++)
+    if (log->readers[i] != NULL && log->readers[i]->is_following)
+      giver = log->readers[i]->options;
+  pthread_mutex_unlock(&log->lock);
+  if (giver.copy_state == NULL || giver.copy_state(NULL, giver.user, NULL) != 0)
+    return err_set(err, CWS_ENOTFOUND, "nobody has one");
+  return giver.copy_state(file, giver.user, err);
+}
+
 static int fake_get(struct store_log *base, uint64_t seq, struct store_log_entry **out,
                     struct cws_error *err) {
   struct fake_log *log = reader_of(base)->log;
@@ -391,6 +404,7 @@ const struct store_log_ops fake_log_ops = {
     .state = fake_state,
     .follow = fake_follow,
     .take = fake_take,
+    .fetch = fake_fetch,
     .get = fake_get,
     .publish = fake_publish,
     .take_outcome = fake_take_outcome,

@@ -287,7 +287,6 @@ static void test_a_log_that_has_let_go_of_what_is_missing_is_refused(void **stat
   for (int i = 0; i < 5; i++)
     put_one(&p->a, "r", "1");
   fake_log_trim(p->a.log, 3);
-  expect_refused(&p->b, CWS_ESTORE, "begins with entry 4, earlier ones are gone");
   world_reopen(&p->a); /* it has all of it */
   assert_int_equal(put_one(&p->a, "r", "1"), 6);
   world_close(&p->a);
@@ -295,6 +294,45 @@ static void test_a_log_that_has_let_go_of_what_is_missing_is_refused(void **stat
   fake_log_add(p->a.log, "x", 1);
   fake_log_trim(p->a.log, fake_log_last(p->a.log));
   expect_refused(&p->a, CWS_ESTORE, "away for too long");
+  expect_refused(&p->b, CWS_ESTORE,
+                 "earlier ones are gone: start from a copy of another hub's state");
+}
+
+static void test_what_the_log_has_let_go_of_another_hub_gives(void **state) {
+  struct pair *p = *state;
+  struct store_event event;
+  world_open(&p->a);
+  assert_int_equal(put_id(&p->a, "r", "1", "first", &event), 0);
+  put_one(&p->a, "r", "2");
+  fake_log_trim(p->a.log, 1);
+  world_open(&p->b);
+  assert_int_equal(put_id(&p->b, "r", "1", "first", &event), 0);
+  assert_true(event.duplicate);
+  assert_int_equal(put_one(&p->b, "r", "3"), 3);
+  catch_up(&p->a);
+  expect_same(p, "r", 3);
+
+  world_close(&p->b); /* and is away for too long */
+  assert_int_equal(remove_run(p->a.s, "r"), 0);
+  put_one(&p->a, "s", "1");
+  fake_log_trim(p->a.log, fake_log_last(p->a.log) - 1);
+  world_open(&p->b);
+  assert_int_equal(put_one(&p->b, "s", "2"), 2);
+  assert_false(is_known(&p->b, "r"));
+  world_reopen(&p->b);
+  assert_int_equal(put_one(&p->b, "s", "3"), 3);
+}
+
+static void test_a_hub_that_is_not_well_gives_nothing(void **state) {
+  struct pair *p = *state;
+  struct cws_error why = {0};
+  world_open(&p->a);
+  put_one(&p->a, "r", "1");
+  fake_log_add(p->a.log, "x", 1); /* nobody understands it */
+  while (store_is_writable(p->a.s, &why))
+    store_flush(p->a.s);
+  fake_log_trim(p->a.log, 1);
+  expect_refused(&p->b, CWS_ESTORE, "earlier ones are gone");
 }
 
 static void test_a_store_of_one_hub_is_no_state_and_a_state_no_store(void **state) {
@@ -370,6 +408,8 @@ int main(void) {
       PAIR_TEST(test_a_hub_that_was_away_goes_on_where_it_was),
       PAIR_TEST(test_a_state_of_another_log_is_refused),
       PAIR_TEST(test_a_log_that_has_let_go_of_what_is_missing_is_refused),
+      PAIR_TEST(test_what_the_log_has_let_go_of_another_hub_gives),
+      PAIR_TEST(test_a_hub_that_is_not_well_gives_nothing),
       PAIR_TEST(test_a_store_of_one_hub_is_no_state_and_a_state_no_store),
       PAIR_TEST(test_an_entry_that_nobody_understands_stops_a_hub_but_not_its_readers),
       PAIR_TEST(test_a_log_that_builds_on_a_store_needs_a_copy_of_it),
