@@ -8,6 +8,7 @@
  *     "make"             makes a copy: "made SIZE"
  *     "read OFFSET"      "data OFFSET" and a newline, and a piece of it
  *     "end"              it is not needed any more
+ *     "busy"             not now: another one is being given a copy
  *     "no REASON"        instead of any answer
  *
  * The copy is a file without a name at the giver's, so a giver that is killed leaves nothing. One
@@ -30,6 +31,7 @@
 #define HEAD_MAX 48
 #define WAITING_MAX 64   /* messages that were not taken; the oldest go */
 #define IDLE_MS 30000    /* a copy that nobody reads goes */
+#define BUSY_MS 500      /* until it is asked again */
 #define OFFER_MS 2000    /* for somebody to offer one */
 #define MAKE_MS 600000   /* for one to be made: it is as long as a backup */
 #define ANSWER_MS 5000   /* for a piece */
@@ -139,7 +141,7 @@ static void make(struct nats_log *log, const struct nats_copy_msg *m) {
   struct stat st = {0};
   char text[sizeof(why.message) + 16];
   if (c->fd >= 0 && strcmp(c->to, m->from) != 0) {
-    send_text(log, m->from, "no it is giving a copy to another one");
+    send_text(log, m->from, "busy");
     return;
   }
   let_go(c);
@@ -219,15 +221,19 @@ static void *copy_main(void *user) {
 
 /* ---- taking ---- */
 
-/* What that one answers (any, where it is NULL) that begins with one of the two words; others are
- * let go. NULL: nothing in time. */
+static bool begins_with(const struct nats_copy_msg *m, const char *word) {
+  return strncmp(m->bytes, word, strlen(word)) == 0;
+}
+
+/* What that one (anyone, where it is NULL) answers with this word, "busy" or "no"; all else is let
+ * go. NULL: nothing in time. */
 static struct nats_copy_msg *answer(struct nats_log *log, const char *from, const char *word,
                                     int64_t ms) {
   int64_t end = now_ms() + ms;
   for (int64_t left; (left = end - now_ms()) > 0;) {
     struct nats_copy_msg *m = next_msg(log, left);
     bool is_it = m != NULL && !m->is_ask && (from == NULL || strcmp(m->from, from) == 0) &&
-                 (strncmp(m->bytes, word, strlen(word)) == 0 || strncmp(m->bytes, "no ", 3) == 0);
+                 (begins_with(m, word) || begins_with(m, "busy") || begins_with(m, "no "));
     if (is_it)
       return m;
     free(m);
@@ -242,7 +248,8 @@ static int refused(const struct nats_log *log, const struct nats_copy_msg *m,
   if (m == NULL)
     return err_set(err, CWS_ESTORE, "the hub at NATS (%s) that was to give a copy does not answer",
                    log->servers);
-  return err_set(err, CWS_ESTORE, "another hub gives no copy of its state: %s", m->bytes + 3);
+  return err_set(err, CWS_ESTORE, "another hub gives no copy of its state: %s",
+                 begins_with(m, "no ") ? m->bytes + 3 : m->bytes);
 }
 
 struct fetching {
@@ -255,16 +262,35 @@ struct fetching {
 static int find_giver(struct fetching *f, struct cws_error *err) {
   send_text(f->log, f->log->copying.ask_subject, "ask");
   struct nats_copy_msg *m = answer(f->log, NULL, "offer", OFFER_MS);
-  bool is_one = m != NULL && m->bytes[0] == 'o';
+  bool is_one = m != NULL && begins_with(m, "offer");
   if (is_one)
     snprintf(f->from, sizeof f->from, "%s", m->from);
   free(m);
   return is_one ? 0 : err_set(err, CWS_ENOTFOUND, "no other hub that is ready offers one");
 }
 
+static void rest(struct nats_log *log, int64_t ms) {
+  int64_t end = now_ms() + ms;
+  pthread_mutex_lock(&log->mutex);
+  for (int64_t left; !log->is_closing && (left = end - now_ms()) > 0;)
+    nats_wait(log, left);
+  pthread_mutex_unlock(&log->mutex);
+}
+
+static struct nats_copy_msg *ask_for_it(struct fetching *f) {
+  int64_t end = now_ms() + MAKE_MS;
+  for (;;) {
+    send_text(f->log, f->from, "make");
+    struct nats_copy_msg *m = answer(f->log, f->from, "made ", end - now_ms());
+    if (m == NULL || !begins_with(m, "busy"))
+      return m;
+    free(m);
+    rest(f->log, BUSY_MS);
+  }
+}
+
 static int have_it_made(struct fetching *f, struct cws_error *err) {
-  send_text(f->log, f->from, "make");
-  struct nats_copy_msg *m = answer(f->log, f->from, "made ", MAKE_MS);
+  struct nats_copy_msg *m = ask_for_it(f);
   bool is_made = m != NULL && sscanf(m->bytes, "made %" SCNd64, &f->size) == 1;
   int code = is_made ? 0 : refused(f->log, m, err);
   free(m);
