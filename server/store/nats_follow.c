@@ -8,7 +8,8 @@
  * (a push consumer's flow control lets 32 MiB come, and that is the server's to say), and while
  * the store takes nothing, nothing is asked for. It is an ephemeral one with a single replica in
  * memory: it goes with its server, is missed after a while by its heartbeats, and made anew on
- * another.
+ * another. It is made until it is on the server that leads the stream: what that one has is the
+ * log, and others of 2.9.10 may have something else in a place for good, after an election.
  */
 #include "lib/core/err.h"
 #include "server/base/clock.h"
@@ -32,6 +33,8 @@
 #define RETRY_MS 500
 #define CHECK_MS 1000 /* between looks whether entries can be written again */
 #define IDLE_MS 5000  /* without an entry: is there really none? */
+#define PLACE_MS 5000 /* between looks whether the consumer is where the stream's leader is */
+#define PLACE_TRIES 8 /* each is there by chance, with one of three servers, say */
 /* Without an answer of the stream's leader: another server may be near it. Twice as long each time
  * that it was not. */
 #define MOVE_MS 8000
@@ -81,7 +84,7 @@ static void note_answer(struct nats_follower *f) {
 /* What the stream's leader says of it. That it does not is noted. */
 static int ask_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err) {
   struct nats_follower *f = &log->follower;
-  int code = nats_stream_state(log, out, err);
+  int code = nats_stream_state(log, out, f->leader, err);
   if (code == 0)
     note_answer(f);
   else if (f->unanswered_ms == 0)
@@ -114,16 +117,22 @@ static void check_publishing(struct nats_log *log) {
 
 /* ---- the consumer ---- */
 
+/* The answer is of no interest: it goes by itself, too. */
+static void remove_consumer(struct nats_log *log) {
+  struct nats_follower *f = &log->follower;
+  char subject[160];
+  if (f->consumer[0] == '\0')
+    return;
+  snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.%s.%s", log->name, f->consumer);
+  natsConnection_Publish(log->link.nc, subject, NULL, 0);
+  f->consumer[0] = '\0';
+}
+
 static void drop_consumer(struct nats_log *log) {
   struct nats_follower *f = &log->follower;
-  if (f->consumer[0] != '\0') { /* the answer is of no interest: it goes by itself, too */
-    char subject[160];
-    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.%s.%s", log->name, f->consumer);
-    natsConnection_Publish(log->link.nc, subject, NULL, 0);
-  }
+  remove_consumer(log);
   natsSubscription_Destroy(f->sub);
   f->sub = NULL;
-  f->consumer[0] = '\0';
   f->left = 0;
 }
 
@@ -151,6 +160,41 @@ static int check_log(struct nats_log *log, uint64_t last, struct cws_error *err)
   return 0;
 }
 
+/* On some server that has the stream. */
+static natsStatus add_consumer(struct nats_log *log, uint64_t first) {
+  struct nats_follower *f = &log->follower;
+  jsConsumerConfig c;
+  jsConsumerConfig_Init(&c);
+  c.DeliverPolicy = js_DeliverByStartSequence;
+  c.OptStartSeq = first;
+  c.AckPolicy = js_AckNone;
+  c.InactiveThreshold = INACTIVE_MS * NS_PER_MS;
+  c.Replicas = 1;
+  c.MemoryStorage = true;
+  jsConsumerInfo *info = NULL;
+  natsStatus s = js_AddConsumer(&info, log->link.js, log->name, &c, NULL, NULL);
+  if (s == NATS_OK) {
+    snprintf(f->consumer, sizeof f->consumer, "%s", info->Name);
+    snprintf(f->server, sizeof f->server, "%s", nats_leader_of(info->Cluster));
+  }
+  jsConsumerInfo_Destroy(info);
+  return s;
+}
+
+static bool is_at_leader(const struct nats_follower *f) {
+  return f->leader[0] == '\0' || f->server[0] == '\0' || strcmp(f->leader, f->server) == 0;
+}
+
+static natsStatus place_consumer(struct nats_log *log, uint64_t first) {
+  natsStatus s = add_consumer(log, first);
+  for (int i = 1; s == NATS_OK && i < PLACE_TRIES && !is_at_leader(&log->follower); i++) {
+    remove_consumer(log);
+    s = add_consumer(log, first);
+  }
+  log->follower.placed_ms = now_ms();
+  return s;
+}
+
 static natsStatus make_consumer(struct nats_log *log, uint64_t first) {
   struct nats_follower *f = &log->follower;
   char subject[sizeof(f->inbox) + 2];
@@ -164,22 +208,7 @@ static natsStatus make_consumer(struct nats_log *log, uint64_t first) {
   natsInbox_Destroy(inbox);
   if (s == NATS_OK) /* what was asked for is the limit; libnats would drop what is beyond its own */
     s = natsSubscription_SetPendingLimits(f->sub, -1, -1);
-  if (s != NATS_OK)
-    return s;
-  jsConsumerConfig c;
-  jsConsumerConfig_Init(&c);
-  c.DeliverPolicy = js_DeliverByStartSequence;
-  c.OptStartSeq = first;
-  c.AckPolicy = js_AckNone;
-  c.InactiveThreshold = INACTIVE_MS * NS_PER_MS;
-  c.Replicas = 1;
-  c.MemoryStorage = true;
-  jsConsumerInfo *info = NULL;
-  s = js_AddConsumer(&info, log->link.js, log->name, &c, NULL, NULL);
-  if (s == NATS_OK)
-    snprintf(f->consumer, sizeof f->consumer, "%s", info->Name);
-  jsConsumerInfo_Destroy(info);
-  return s;
+  return s == NATS_OK ? place_consumer(log, first) : s;
 }
 
 static int start(struct nats_log *log, struct cws_error *err) {
@@ -343,9 +372,19 @@ static enum verdict check_idle(struct nats_log *log) {
   return was_behind && f->is_behind ? START_ANEW : GO_ON;
 }
 
+/* Another one leads now. */
+static bool is_out_of_place(struct nats_log *log) {
+  struct nats_follower *f = &log->follower;
+  struct store_log_state state;
+  if (f->server[0] == '\0' || now_ms() - f->placed_ms < PLACE_MS)
+    return false;
+  f->placed_ms = now_ms();
+  return ask_state(log, &state, NULL) == 0 && !is_at_leader(f);
+}
+
 static enum verdict read_one(struct nats_log *log) {
   struct nats_follower *f = &log->follower;
-  if (is_another_connection(log))
+  if (is_another_connection(log) || is_out_of_place(log))
     return START_ANEW;
   if (f->left <= 0) {
     if (!has_room(log)) {

@@ -97,7 +97,7 @@ static int get(struct store_log *base, uint64_t seq, struct store_log_entry **ou
 }
 
 static int state(struct store_log *base, struct store_log_state *out, struct cws_error *err) {
-  int code = nats_stream_state((struct nats_log *)base, out, err);
+  int code = nats_stream_state((struct nats_log *)base, out, NULL, err);
   return code == CWS_ENOTFOUND ? CWS_ESTORE : code;
 }
 

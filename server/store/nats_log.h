@@ -20,7 +20,8 @@
 
 #define NATS_PREFIX_MAX 32
 #define NATS_SERVERS_MAX 16
-#define NATS_WAIT_MS 2000 /* for the answer to one question to JetStream */
+#define NATS_SERVER_MAX 128 /* of a server's name; longer ones are cut */
+#define NATS_WAIT_MS 2000   /* for the answer to one question to JetStream */
 /* A hub's entries have some 512 KiB; one more event may have what an event may have. */
 #define NATS_ENTRY_MAX ((size_t)3 << 20)
 
@@ -76,13 +77,16 @@ struct nats_follower {
   natsSubscription *sub; /* NULL: there is no consumer */
   char inbox[NATS_PREFIX_MAX + 64];
   char consumer[64];
-  unsigned asked;   /* how often entries were asked for; names the last one's inbox */
-  int left;         /* entries that may still come for it; 0: none is asked for */
-  bool is_fresh;    /* no entry came since the consumer was made */
-  int64_t made_ms;  /* when it was made */
-  int64_t heard_ms; /* when something last came from it */
-  int64_t entry_ms; /* when an entry came, or it was looked whether one should have */
-  bool is_behind;   /* one should have, last time */
+  char server[NATS_SERVER_MAX]; /* that has the consumer; "": not said */
+  char leader[NATS_SERVER_MAX]; /* of the stream, when it was last asked; "": there is none */
+  int64_t placed_ms;            /* when it was last looked whether they are the same */
+  unsigned asked;               /* how often entries were asked for; names the last one's inbox */
+  int left;                     /* entries that may still come for it; 0: none is asked for */
+  bool is_fresh;                /* no entry came since the consumer was made */
+  int64_t made_ms;              /* when it was made */
+  int64_t heard_ms;             /* when something last came from it */
+  int64_t entry_ms;             /* when an entry came, or it was looked whether one should have */
+  bool is_behind;               /* one should have, last time */
   int64_t checked_ms;
   int64_t unanswered_ms; /* since when the stream's leader does not answer; 0: it does */
   int64_t move_ms;       /* how long it may not, before another server is tried */
@@ -167,8 +171,12 @@ void nats_close(struct nats_log *log);
 /* Finds the stream or makes it; holds it against the options. */
 int nats_stream_open(struct nats_log *log, const struct store_nats_options *options,
                      struct cws_error *err);
-/* CWS_ENOTFOUND: there is none. */
-int nats_stream_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err);
+/* `leader` may be NULL. CWS_ENOTFOUND: there is no stream. */
+int nats_stream_state(struct nats_log *log, struct store_log_state *out,
+                      char leader[NATS_SERVER_MAX], struct cws_error *err);
+
+/* The server that leads a stream or has a consumer; "": there is none, or no cluster. */
+const char *nats_leader_of(const jsClusterInfo *cluster);
 
 /* As of store_log_ops. */
 int nats_stream_get(struct nats_log *log, uint64_t seq, struct store_log_entry **out,

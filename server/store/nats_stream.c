@@ -328,7 +328,12 @@ int nats_stream_get(struct nats_log *log, uint64_t seq, struct store_log_entry *
   return *out != NULL ? 0 : err_set(err, CWS_ENOMEM, NULL);
 }
 
-int nats_stream_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err) {
+const char *nats_leader_of(const jsClusterInfo *cluster) {
+  return cluster != NULL && cluster->Leader != NULL ? cluster->Leader : "";
+}
+
+int nats_stream_state(struct nats_log *log, struct store_log_state *out,
+                      char leader[NATS_SERVER_MAX], struct cws_error *err) {
   jsStreamInfo *si = NULL;
   jsErrCode js = 0;
   pthread_rwlock_rdlock(&log->moving);
@@ -348,6 +353,8 @@ int nats_stream_state(struct nats_log *log, struct store_log_state *out, struct 
   read_id(si, out->id);
   if (si->State.Msgs == 0)
     out->first_seq = out->last_seq + 1;
+  if (leader != NULL)
+    snprintf(leader, NATS_SERVER_MAX, "%s", nats_leader_of(si->Cluster));
   jsStreamInfo_Destroy(si);
   return 0;
 }

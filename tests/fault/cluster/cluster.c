@@ -90,12 +90,23 @@ void cluster_thaw_hub(struct cluster *c, int hub) {
 
 #define BEGINS_ANEW 75 /* what a supervisor starts again */
 
+static void print_errors(const struct hub_process *hub) {
+  char line[1024];
+  FILE *f = fopen(hub->log, "r");
+  while (f != NULL && fgets(line, sizeof line, f) != NULL)
+    if (strstr(line, " error ") != NULL || strstr(line, " warn ") != NULL)
+      print_message("  %s", line);
+  if (f != NULL)
+    fclose(f);
+}
+
 void cluster_check(struct cluster *c) {
   for (int i = 0; i < CLUSTER_HUBS; i++) {
     struct cluster_hub *h = &c->hubs[i];
     if (h->process.pid == 0 || h->is_frozen || !hub_process_has_ended(&h->process, BEGINS_ANEW))
       continue;
     print_message("hub %d had another entry than the log, and begins anew\n", i);
+    print_errors(&h->process);
     c->partings++;
     cluster_start_hub(c, i);
   }
@@ -128,6 +139,8 @@ bool cluster_is_ready(struct cluster *c, int hub) {
   const struct raw_request ask = {.path = "/healthz/ready"};
   struct raw_reply r;
   if (h->process.pid == 0 || h->is_frozen || cluster_port(c, hub) == 0)
+    return false;
+  if (!raw_is_open(h->port)) /* it begins anew */
     return false;
   raw_ask(h->port, &ask, &r);
   bool is = r.status == 200;

@@ -162,12 +162,16 @@ uint64_t fake_log_last(struct fake_log *log) {
 }
 
 void fake_log_trim(struct fake_log *log, uint64_t upto) {
+  pthread_mutex_lock(&log->lock);
   log->first_seq = upto + 1;
+  pthread_mutex_unlock(&log->lock);
 }
 
 void fake_log_cut(struct fake_log *log, uint64_t last) {
+  pthread_mutex_lock(&log->lock);
   while (log->last_seq > last)
     free(log->entries[--log->last_seq].at);
+  pthread_mutex_unlock(&log->lock);
 }
 
 void fake_log_add(struct fake_log *log, const void *bytes, size_t len) {
