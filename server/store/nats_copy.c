@@ -32,7 +32,7 @@
 #define WAITING_MAX 64   /* messages that were not taken; the oldest go */
 #define IDLE_MS 30000    /* a copy that nobody reads goes */
 #define BUSY_MS 500      /* until it is asked again */
-#define OFFER_MS 2000    /* for somebody to offer one */
+#define OFFER_MS 1000    /* for somebody to offer one */
 #define MAKE_MS 600000   /* for one to be made: it is as long as a backup */
 #define ANSWER_MS 5000   /* for a piece */
 #define ATTEMPTS 5       /* at a piece: a connection may be lost and found */
@@ -46,18 +46,17 @@ static int64_t now_ms(void) {
 
 struct nats_copy_msg {
   struct nats_copy_msg *next;
-  bool is_ask;
   char from[NATS_COPY_SUBJECT_MAX];
   size_t len;
   char bytes[]; /* with a NUL behind */
 };
 
-static void take_in(struct nats_log *log, natsMsg *msg, bool is_ask) {
+static void take_in(struct nats_log *log, natsMsg *msg) {
   size_t len = (size_t)natsMsg_GetDataLength(msg);
   const char *from = natsMsg_GetReply(msg);
   struct nats_copy_msg *m = malloc(sizeof(*m) + len + 1);
   if (m != NULL) {
-    *m = (struct nats_copy_msg){.is_ask = is_ask, .len = len};
+    *m = (struct nats_copy_msg){.len = len};
     snprintf(m->from, sizeof m->from, "%s", from != NULL ? from : "");
     memcpy(m->bytes, natsMsg_GetData(msg), len);
     m->bytes[len] = '\0';
@@ -80,15 +79,10 @@ static void take_in(struct nats_log *log, natsMsg *msg, bool is_ask) {
   pthread_mutex_unlock(&log->mutex);
 }
 
-/* On threads of libnats. */
-void nats_on_copy_ask(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log) {
-  (void)nc, (void)sub;
-  take_in(log, msg, true);
-}
-
+/* On a thread of libnats. */
 void nats_on_copy(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log) {
   (void)nc, (void)sub;
-  take_in(log, msg, false);
+  take_in(log, msg);
 }
 
 /* The next one, at most that long waited for; NULL: none, or the log is being closed. */
@@ -115,6 +109,19 @@ static void send_text(struct nats_log *log, const char *to, const char *text) {
 }
 
 /* ---- giving ---- */
+
+/* On a thread of libnats, so that whoever asks need not wait for a copy that is being made. */
+void nats_on_copy_ask(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *user) {
+  struct nats_log *log = user;
+  const char *from = natsMsg_GetReply(msg);
+  (void)nc, (void)sub;
+  pthread_mutex_lock(&log->mutex);
+  bool gives = log->copying.has_thread && !log->is_closing;
+  pthread_mutex_unlock(&log->mutex);
+  if (gives && from != NULL && log->copying.copy_state(NULL, log->user, NULL) == 0)
+    send_text(log, from, "offer");
+  natsMsg_Destroy(msg);
+}
 
 static void let_go(struct nats_copying *c) {
   if (c->fd >= 0)
@@ -181,13 +188,10 @@ static void give_piece(struct nats_log *log, const struct nats_copy_msg *m, int6
 static void serve(struct nats_log *log, const struct nats_copy_msg *m) {
   struct nats_copying *c = &log->copying;
   int64_t offset;
-  if (m->from[0] == '\0' || strcmp(m->from, c->subject) == 0)
+  if (m->from[0] == '\0')
     return;
   c->used_ms = now_ms();
-  if (m->is_ask) {
-    if (c->copy_state(NULL, log->user, NULL) == 0)
-      send_text(log, m->from, "offer");
-  } else if (strcmp(m->bytes, "make") == 0) {
+  if (strcmp(m->bytes, "make") == 0) {
     make(log, m);
   } else if (sscanf(m->bytes, "read %" SCNd64, &offset) == 1 && offset >= 0) {
     give_piece(log, m, offset);
@@ -232,7 +236,7 @@ static struct nats_copy_msg *answer(struct nats_log *log, const char *from, cons
   int64_t end = now_ms() + ms;
   for (int64_t left; (left = end - now_ms()) > 0;) {
     struct nats_copy_msg *m = next_msg(log, left);
-    bool is_it = m != NULL && !m->is_ask && (from == NULL || strcmp(m->from, from) == 0) &&
+    bool is_it = m != NULL && (from == NULL || strcmp(m->from, from) == 0) &&
                  (begins_with(m, word) || begins_with(m, "busy") || begins_with(m, "no "));
     if (is_it)
       return m;
@@ -408,7 +412,9 @@ int nats_copy_start(struct nats_log *log, struct cws_error *err) {
     return 0;
   if (pthread_create(&c->thread, NULL, copy_main, log) != 0)
     return err_set(err, CWS_ESYSTEM, "cannot start a thread");
+  pthread_mutex_lock(&log->mutex);
   c->has_thread = true;
+  pthread_mutex_unlock(&log->mutex);
   return 0;
 }
 

@@ -100,7 +100,7 @@ struct nats_copying {
   int (*copy_state)(const char *file, void *user, struct cws_error *err); /* NULL: gives none */
   char *path;                                                             /* of a copy */
   pthread_t thread;
-  bool has_thread;
+  bool has_thread;             /* under the mutex */
   struct nats_copy_msg *first; /* that came; under the mutex */
   pthread_cond_t came;
   /* The thread's: the copy that is given, to whom, and when it was last asked for. */

@@ -31,15 +31,10 @@ static int note_place(const char *name, int64_t value, int64_t at, void *user) {
 }
 
 /* What is to be done where they do not. */
-enum remedy {
-  NO_REMEDY,
-  BEGIN_ANEW, /* with an empty state: the log has all from its beginning */
-  TAKE_COPY,  /* of another hub's state */
-};
-
 struct finding {
-  enum remedy remedy;
-  bool is_parted; /* the state may have what the log has not: it is set aside */
+  bool wants_copy; /* of another hub's state */
+  bool has_all;    /* without one, the log will do, from its beginning */
+  bool is_parted;  /* the state may have what the log has not: it is set aside */
 };
 
 #define START_FROM_COPY "start from a copy of another hub's state (councilws backup)"
@@ -86,10 +81,12 @@ static int check_new(struct store *s, struct finding *f, struct cws_error *err) 
                    "'%s' is the store of a single hub, not a state of this log: give another file, "
                    "or bring it to the log with councilws migrate",
                    s->path);
+  if (s->shared->state.last_seq == 0)
+    return 0;
   code = has_log_all(s, &has_all, err);
-  if (code != 0 || has_all)
+  if (code != 0)
     return code;
-  f->remedy = TAKE_COPY;
+  *f = (struct finding){.wants_copy = true, .has_all = has_all};
   if (s->shared->state.first_seq > 1)
     return err_set(err, CWS_ESTORE,
                    "the log begins with entry %llu, earlier ones are gone: " START_FROM_COPY,
@@ -105,11 +102,12 @@ static int leave_state(struct store *s, struct finding *f, const char *why, stru
   int code = has_log_all(s, &has_all, err);
   if (code != 0)
     return code;
-  *f = (struct finding){.remedy = has_all ? BEGIN_ANEW : TAKE_COPY, .is_parted = true};
-  return err_set(err, CWS_ESTORE,
-                 "the state '%s' is not what the log says (%s): rename it to '%s.parted', "
-                 "and " START_FROM_COPY,
-                 s->path, why, s->path);
+  *f = (struct finding){.wants_copy = true, .has_all = has_all, .is_parted = true};
+  return err_set(
+      err, CWS_ESTORE,
+      "the state '%s' is not what the log says (%s): it is to be renamed to '%s.parted', "
+      "and this hub to " START_FROM_COPY,
+      s->path, why, s->path);
 }
 
 /* Also the hash of what it had applied. */
@@ -151,7 +149,7 @@ static int check_place(struct store *s, const struct place *place, struct findin
   if (code != 0)
     return code;
   if (log->first_seq > applied + 1) {
-    f->remedy = TAKE_COPY;
+    f->wants_copy = true;
     return err_set(
         err, CWS_ESTORE,
         "the state '%s' is at entry %llu of the log, which begins with %llu: this hub was "
@@ -205,28 +203,35 @@ static int take_copy(struct store *s, const struct finding *f, struct cws_error 
   return code;
 }
 
-/* `problem` is what the finding came with, and is told where nothing can be done about it. */
+/* A copy is better than the log, also where that has all: other hubs go on from the same state,
+ * whatever the log's servers made of what it has at its beginning. `problem` is what the finding
+ * came with, and is told where nothing can be done about it. */
 static int mend(struct store *s, const struct finding *f, const struct cws_error *problem,
                 struct cws_error *err) {
   struct cws_error why = {0};
   struct finding again;
-  log_warn(s->options.log, "store: %s", problem->message);
-  int code =
-      f->remedy == BEGIN_ANEW ? change_state(s, f->is_parted, NULL, &why) : take_copy(s, f, &why);
+  int code = take_copy(s, f, &why);
+  bool is_copied = code == 0;
+  if (code != 0 && s->engine != NULL && f->has_all)
+    code = f->is_parted ? change_state(s, true, NULL, &why) : 0;
   if (code != 0)
     return err_set(err, code == CWS_ENOTFOUND ? problem->code : code, "%s; %s", problem->message,
                    why.message);
-  log_warn(s->options.log, "store: this hub begins anew, from %s",
-           f->remedy == BEGIN_ANEW ? "the beginning of the log" : "a copy of another hub's state");
+  if (f->is_parted)
+    log_warn(s->options.log,
+             "store: the state '%s' was not what the log says: it is kept as '%s.parted'", s->path,
+             s->path);
+  log_info(s->options.log, "store: this hub begins with %s",
+           is_copied ? "a copy of another hub's state" : "the log's first entry");
   code = s->shared->log->ops->state(s->shared->log, &s->shared->state, err);
-  return code == 0 ? find_place(s, &again, err) : code;
+  return code == 0 && is_copied ? find_place(s, &again, err) : code;
 }
 
 static int settle_place(struct store *s, struct cws_error *err) {
   struct finding found;
   struct cws_error problem = {0};
   int code = find_place(s, &found, &problem);
-  if (code != 0 && found.remedy != NO_REMEDY)
+  if (code != 0 && found.wants_copy)
     return mend(s, &found, &problem, err);
   return code == 0 ? 0 : err_set(err, code, "%s", problem.message);
 }
