@@ -330,11 +330,13 @@ const struct command COMMAND_SERVE = {
     .name = "serve",
     .usage = "",
     .summary = "runs a hub in the foreground",
-    .details = "Prints the URL of each listener once it accepts connections. SIGTERM and SIGINT "
-               "end it gracefully, a second one at once; SIGHUP reads keys and certificates again. "
-               "Without key options it makes a secret of its own for this user, which is good on "
-               "loopback only; when standard error is a terminal, it then prints a link that signs "
-               "in to the dashboard.",
+    .details =
+        "Prints the URL of each listener once it accepts connections. SIGTERM and SIGINT "
+        "end it gracefully, a second one at once; SIGHUP reads keys and certificates again. "
+        "Without key options it makes a secret of its own for this user, which is good on "
+        "loopback only; when standard error is a terminal, it then prints a link that signs "
+        "in to the dashboard. A hub whose state is not what the log says that it shares with "
+        "others ends with 75; started again, it begins anew.",
     .options = OPTIONS,
     .has_log = true,
     .max_args = 0,
