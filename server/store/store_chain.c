@@ -112,6 +112,10 @@ int store_chain_check(struct store *s, struct cws_error *err) {
     return err_set(err, CWS_ECORRUPT,
                    "this hub and another have applied different entries up to %llu of the log",
                    (unsigned long long)c->doubt);
+  if (s->shared->is_from_log) /* the other one has seen the log grow, and may give its state */
+    return err_set(err, CWS_ECORRUPT,
+                   "what this hub made of the log is not what another had up to entry %llu",
+                   (unsigned long long)c->doubt);
   log_error(s->options.log,
             "store: another hub has applied something else than the log has up to entry %llu; it "
             "has to begin anew",

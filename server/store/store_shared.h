@@ -200,6 +200,7 @@ struct store_shared {
   struct store_log_entry *held; /* after it, once what this hub waits for is acknowledged */
   int64_t apply_retry_ms;       /* 0: the last one went well */
   struct store_chain chain;
+  bool is_from_log;            /* its state was made in this run, from the log's first entry */
   struct store_rescue *rescue; /* NULL: there is nothing to be rescued */
   /* Since when the log lacks what was applied; 0: it does not, as far as is known. */
   int64_t loss_ms;

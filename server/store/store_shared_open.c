@@ -221,6 +221,7 @@ static int mend(struct store *s, const struct finding *f, const struct cws_error
     log_warn(s->options.log,
              "store: the state '%s' was not what the log says: it is kept as '%s.parted'", s->path,
              s->path);
+  s->shared->is_from_log = !is_copied;
   log_info(s->options.log, "store: this hub begins with %s",
            is_copied ? "a copy of another hub's state" : "the log's first entry");
   code = s->shared->log->ops->state(s->shared->log, &s->shared->state, err);

@@ -123,6 +123,17 @@ static void test_hubs_that_agree_on_what_came_since_go_on(void **state) {
   assert_int_equal(put_one(&p->a, "r", "5"), 10);
 }
 
+static void test_a_hub_that_was_made_from_the_log_gives_way(void **state) {
+  struct pair *p = *state;
+  world_open(&p->a);
+  put_one(&p->a, "r", "1");
+  world_close(&p->a);
+  world_open(&p->b); /* nobody gives it a state */
+  put_one(&p->b, "r", "2");
+  add_entry(&p->b, 1, 1, 12345, "3");
+  expect_stopped(&p->b, "what this hub made of the log is not what another had up to entry 1");
+}
+
 static void test_a_hub_that_cannot_tell_stops(void **state) {
   struct pair *p = *state;
   world_open(&p->a);
@@ -170,6 +181,7 @@ int main(void) {
       PAIR_TEST(test_what_a_hub_that_stops_has_not_written_is_only_refused),
       PAIR_TEST(test_a_hub_that_is_right_asks_the_log_and_goes_on),
       PAIR_TEST(test_hubs_that_agree_on_what_came_since_go_on),
+      PAIR_TEST(test_a_hub_that_was_made_from_the_log_gives_way),
       PAIR_TEST(test_a_hub_that_cannot_tell_stops),
       PAIR_TEST(test_while_the_log_does_not_answer_nothing_is_taken),
       PAIR_TEST(test_hubs_agree_after_a_restart_and_from_a_later_start),
