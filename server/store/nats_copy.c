@@ -160,6 +160,7 @@ static void make(struct nats_log *log, const struct nats_copy_msg *m) {
     snprintf(text, sizeof text, "no %s", why.message);
   } else {
     snprintf(c->to, sizeof c->to, "%s", m->from);
+    c->used_ms = now_ms();
     snprintf(text, sizeof text, "made %lld", (long long)st.st_size);
     log_info(log->log, "store: another hub takes a copy of this one's state, of %lld bytes",
              (long long)st.st_size);
@@ -190,7 +191,8 @@ static void serve(struct nats_log *log, const struct nats_copy_msg *m) {
   int64_t offset;
   if (m->from[0] == '\0')
     return;
-  c->used_ms = now_ms();
+  if (strcmp(c->to, m->from) == 0) /* not by one that waits for its turn */
+    c->used_ms = now_ms();
   if (strcmp(m->bytes, "make") == 0) {
     make(log, m);
   } else if (sscanf(m->bytes, "read %" SCNd64, &offset) == 1 && offset >= 0) {
