@@ -148,19 +148,10 @@ bool cluster_is_ready(struct cluster *c, int hub) {
   return is;
 }
 
-static void print_node(const struct nats_node *node) {
-  char line[512];
-  FILE *f = fopen(node->output, "r");
-  while (f != NULL && fgets(line, sizeof line, f) != NULL)
-    print_error("%s", line);
-  if (f != NULL)
-    fclose(f);
-}
-
 void cluster_print_logs(const struct cluster *c) {
   for (int i = 0; i < CLUSTER_NODES; i++) {
     print_error("node n%d:\n", i);
-    print_node(&c->nats.nodes[i]);
+    nats_node_show_output(&c->nats.nodes[i]);
   }
   for (int i = 0; i < CLUSTER_HUBS; i++) {
     print_error("hub %d, life %d:\n", i, c->hubs[i].lives);

@@ -115,7 +115,7 @@ static bool try_start(struct nats_node *node) {
   abort();
 }
 
-static void show_output(const struct nats_node *node) {
+void nats_node_show_output(const struct nats_node *node) {
   char line[512];
   FILE *f = fopen(node->output, "r");
   while (f != NULL && fgets(line, sizeof line, f) != NULL)
@@ -127,7 +127,7 @@ static void show_output(const struct nats_node *node) {
 void nats_node_start(struct nats_nodes *n, size_t i) {
   if (try_start(&n->nodes[i]))
     return;
-  show_output(&n->nodes[i]);
+  nats_node_show_output(&n->nodes[i]);
   abort();
 }
 
@@ -183,7 +183,7 @@ void nats_nodes_start_at(struct nats_nodes *n, size_t count, const char *more,
     for (size_t k = 0; k < count; k++)
       end(n, k);
   }
-  show_output(&n->nodes[0]);
+  nats_node_show_output(&n->nodes[0]);
   abort();
 }
 

@@ -46,4 +46,7 @@ void nats_node_set(struct nats_nodes *n, size_t i, const char *more);
 void nats_node_freeze(struct nats_nodes *n, size_t i); /* SIGSTOP; waits until it stands still */
 void nats_node_thaw(struct nats_nodes *n, size_t i);
 
+/* What it has said so far, to standard error. */
+void nats_node_show_output(const struct nats_node *node);
+
 #endif
