@@ -152,7 +152,7 @@ void store_shared_is_ill(struct store *s, const struct cws_error *why) {
   store_health_failed(s, &told);
 }
 
-static void is_behind(struct store *s) {
+void store_shared_is_behind(struct store *s) {
   const struct store_shared *r = s->shared;
   struct cws_error why = {0};
   err_set(&why, CWS_ESTORE, "catching up with the log: entry %llu of %llu",
@@ -173,7 +173,7 @@ static void update_health(struct store *s) {
   else if (why.code != 0)
     store_shared_is_ill(s, &why);
   else if (!has_all)
-    is_behind(s);
+    store_shared_is_behind(s);
 }
 
 /* ---- positions and summaries ---- */

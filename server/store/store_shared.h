@@ -181,6 +181,8 @@ int store_shared_forget_removals(struct store *s, struct cws_error *err);
 /* Nothing can be put in. Other than for one transaction that fails, that holds whatever the reason.
  */
 void store_shared_is_ill(struct store *s, const struct cws_error *why);
+/* The same, while it catches up with the log. */
+void store_shared_is_behind(struct store *s);
 
 struct store_shared {
   struct store_log *log;

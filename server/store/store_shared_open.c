@@ -203,13 +203,23 @@ static int take_copy(struct store *s, const struct finding *f, struct cws_error 
   return code;
 }
 
+/* Where the copy is. One that has nothing yet is as good as none. */
+static int find_copys_place(struct store *s, bool *has_any, struct cws_error *err) {
+  struct finding found;
+  struct cws_error why = {0};
+  int code = find_place(s, &found, &why);
+  *has_any = code == 0;
+  if (code == 0 || (found.wants_copy && found.has_all && !found.is_parted))
+    return 0;
+  return err_set(err, code, "%s", why.message);
+}
+
 /* A copy is better than the log, also where that has all: other hubs go on from the same state,
  * whatever the log's servers made of what it has at its beginning. `problem` is what the finding
  * came with, and is told where nothing can be done about it. */
 static int mend(struct store *s, const struct finding *f, const struct cws_error *problem,
                 struct cws_error *err) {
   struct cws_error why = {0};
-  struct finding again;
   int code = take_copy(s, f, &why);
   bool is_copied = code == 0;
   if (code != 0 && s->engine != NULL && f->has_all)
@@ -221,11 +231,14 @@ static int mend(struct store *s, const struct finding *f, const struct cws_error
     log_warn(s->options.log,
              "store: the state '%s' was not what the log says: it is kept as '%s.parted'", s->path,
              s->path);
-  s->shared->is_from_log = !is_copied;
-  log_info(s->options.log, "store: this hub begins with %s",
-           is_copied ? "a copy of another hub's state" : "the log's first entry");
   code = s->shared->log->ops->state(s->shared->log, &s->shared->state, err);
-  return code == 0 && is_copied ? find_place(s, &again, err) : code;
+  if (code == 0 && is_copied)
+    code = find_copys_place(s, &is_copied, err);
+  s->shared->is_from_log = !is_copied;
+  if (code == 0)
+    log_info(s->options.log, "store: this hub begins with %s",
+             is_copied ? "a copy of another hub's state" : "the log's first entry");
+  return code;
 }
 
 static int settle_place(struct store *s, struct cws_error *err) {
@@ -294,6 +307,8 @@ int store_shared_open(struct store *s, const struct store_log_ops *ops, const ch
   }
   if ((int64_t)r->state.max_entry_bytes / 2 < s->queue.batch_bytes)
     s->queue.batch_bytes = (int64_t)r->state.max_entry_bytes / 2;
+  if (r->applied < r->state.last_seq)
+    store_shared_is_behind(s);
   code = store_rescue_start(s, &r->rescue, err);
   if (code != 0)
     store_shared_close(s);

@@ -100,7 +100,7 @@ epoch() {
   until_is 200 readiness two
   until_is 0 parted
   run3 councilws publish run log n:=4 --url "$(at two)"
-  assert_status 0
+  assert_run 0 4 '*'
   wait_for "$dir/watched" '"n":4'
   [ "$(ids one)" = "$(ids two)" ] || fail "$(ids one) and $(ids two)"
   kill "$watcher"
