@@ -32,6 +32,7 @@ const struct store_ops store_sqlite_ops = {
     .set_note = sqlite_set_note,
     .get_note = sqlite_get_note,
     .each_note = sqlite_each_note,
+    .read_notes = sqlite_read_notes,
     .drop_notes = sqlite_drop_notes,
     .is_empty = sqlite_is_empty,
     .tidy = sqlite_tidy,

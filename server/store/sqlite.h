@@ -199,6 +199,8 @@ int sqlite_get_note(struct store_engine *base, const char *kind, const char *nam
                     int64_t *at, struct cws_error *err);
 int sqlite_each_note(struct store_engine *base, const char *kind, store_note_fn *fn, void *user,
                      struct cws_error *err);
+int sqlite_read_notes(struct store_engine *base, const char *kind, store_note_fn *fn, void *user,
+                      struct cws_error *err);
 int sqlite_drop_notes(struct store_engine *base, const char *kind, int64_t before,
                       struct cws_error *err);
 int sqlite_is_empty(struct store_engine *base, bool *out, struct cws_error *err);

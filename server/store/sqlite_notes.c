@@ -1,6 +1,6 @@
 /*
  * sqlite_notes: small facts that the front keeps with the state. On the store's writer thread, but
- * for sqlite_each_note, which reads as others do.
+ * for sqlite_read_notes, which reads as others do.
  */
 #include "lib/core/err.h"
 #include "server/store/sqlite.h"
@@ -62,6 +62,11 @@ static int each_in(struct sqlite_conn *c, const char *kind, store_note_fn *fn, v
 
 int sqlite_each_note(struct store_engine *base, const char *kind, store_note_fn *fn, void *user,
                      struct cws_error *err) {
+  return each_in(&sqlite_engine_of(base)->writer, kind, fn, user, err);
+}
+
+int sqlite_read_notes(struct store_engine *base, const char *kind, store_note_fn *fn, void *user,
+                      struct cws_error *err) {
   struct sqlite_conn *c;
   int code = sqlite_pool_take(sqlite_engine_of(base), &c, err);
   if (code != 0)

@@ -129,6 +129,9 @@ struct store_ops {
   /* CWS_ENOTFOUND leaves err alone. */
   int (*get_note)(struct store_engine *e, const char *kind, const char *name, int64_t *value,
                   int64_t *at, struct cws_error *err);
+  /* Those of a kind, in the order of their names as text. */
+  int (*each_note)(struct store_engine *e, const char *kind, store_note_fn *fn, void *user,
+                   struct cws_error *err);
   /* Those of a kind with a time before `before`. */
   int (*drop_notes)(struct store_engine *e, const char *kind, int64_t before,
                     struct cws_error *err);
@@ -160,9 +163,9 @@ struct store_ops {
   int (*list)(struct store_engine *e, int64_t before_ms, const char *before_id, size_t limit,
               struct store_info *out, size_t *count, struct cws_error *err);
 
-  /* The notes of a kind, in the order of their names as text. NULL as above. */
-  int (*each_note)(struct store_engine *e, const char *kind, store_note_fn *fn, void *user,
-                   struct cws_error *err);
+  /* As each_note. NULL as that. */
+  int (*read_notes)(struct store_engine *e, const char *kind, store_note_fn *fn, void *user,
+                    struct cws_error *err);
 
   /* ---- without opening it; `path` as in open; NULL for an engine that has no file ---- */
 

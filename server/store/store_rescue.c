@@ -221,11 +221,18 @@ static int rescue_request(struct aside *a, const struct store_info *info, struct
 
 /* ---- all requests ---- */
 
+/* Not what would have expired since. */
+static bool may_be_missing(const struct aside *a, const struct store_info *info) {
+  const struct store_options *o = &a->r->s->options;
+  bool is_old = o->retention_ms > 0 && info->updated_ms < clock_wall_ms(o->clock) - o->retention_ms;
+  return info->updated_ms >= a->since_ms && !is_old;
+}
+
 static int rescue_page(struct aside *a, const struct store_info *infos, size_t count,
                        struct cws_error *err) {
   int code = 0;
   for (size_t i = 0; code == 0 && i < count; i++)
-    if (infos[i].updated_ms >= a->since_ms)
+    if (may_be_missing(a, &infos[i]))
       code = rescue_request(a, &infos[i], err);
   return code;
 }
@@ -319,9 +326,9 @@ static int compare_mark(const char *name, int64_t value, int64_t at, void *user)
 static int find_common(struct aside *a, struct cws_error *err) {
   struct store_engine *state = a->r->s->engine;
   struct marks marks = {0};
-  int code = state->ops->each_note(state, SHARED_NOTE_MARK, add_mark, &marks, err);
+  int code = state->ops->read_notes(state, SHARED_NOTE_MARK, add_mark, &marks, err);
   if (code == 0)
-    code = a->kept->ops->each_note(a->kept, SHARED_NOTE_MARK, compare_mark, &marks, err);
+    code = a->kept->ops->read_notes(a->kept, SHARED_NOTE_MARK, compare_mark, &marks, err);
   a->since_ms = marks.common_ms;
   free(marks.list);
   return code;
@@ -329,14 +336,28 @@ static int find_common(struct aside *a, struct cws_error *err) {
 
 /* ---- one state ---- */
 
+static int compare_log(const char *name, int64_t value, int64_t at, void *user) {
+  const struct aside *a = user;
+  (void)value, (void)at;
+  return strcmp(name, a->r->s->shared->state.id) == 0 ? 0 : CWS_ECONFIG;
+}
+
+/* One that somebody left there is none of this log's. */
+static int check_log(struct aside *a, struct cws_error *err) {
+  int code = a->kept->ops->read_notes(a->kept, SHARED_NOTE_LOG, compare_log, a, NULL);
+  return code == 0 ? 0 : err_set(err, CWS_ECORRUPT, "it is no state of this log");
+}
+
 static int rescue_all(struct aside *a, struct cws_error *err) {
-  int code = find_common(a, err);
+  int code = check_log(a, err);
+  if (code == 0)
+    code = find_common(a, err);
   a->put_back = a->renewed = a->refused = 0;
   buf_reset(&a->items);
   if (code == 0)
     code = rescue_requests(a, err);
   if (code == 0)
-    code = a->kept->ops->each_note(a->kept, SHARED_NOTE_GONE, remove_again, a, err);
+    code = a->kept->ops->read_notes(a->kept, SHARED_NOTE_GONE, remove_again, a, err);
   return code == 0 ? flush(a, err) : code;
 }
 

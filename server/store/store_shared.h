@@ -37,7 +37,7 @@
  * later where two states parted. */
 #define SHARED_NOTE_MARK "mark"
 #define SHARED_MARK_MS 10000
-#define SHARED_MARKS_KEPT_MS ((int64_t)24 * 60 * 60 * 1000)
+#define SHARED_MARKS_KEPT_MS ((int64_t)7 * 24 * 60 * 60 * 1000) /* 2 MB of them */
 #define SHARED_NOTE_PARTED "parted" /* name: the log's id: the state is not what the log says */
 #define SHARED_NOTE_WRITER                                                                         \
   "writer"                      /* name: its id; value: its last number; at: that one's time       \

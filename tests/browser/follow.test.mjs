@@ -69,7 +69,7 @@ test("over kill -9 and restarts it goes on where it was, by position and epoch",
       assert.deepEqual([query.get("after"), query.get("epoch")], ["30", await page.evaluate("following.position.epoch")]);
       await until(async () => (await hub.acked("killed", "ann/tab")) === 40);
     },
-    { mayComplain: [/ERR_CONNECTION_REFUSED/] },
+    { mayComplain: [/ERR_CONNECTION_(REFUSED|RESET)/] },
   ));
 
 test("what is gone is told as a gap in its place; a request that was deleted ends it", () =>

@@ -3,6 +3,7 @@
  * of waiting each, so all of it is one story.
  */
 #include "tests/unit/store/nats_hub.h"
+#include <jansson.h>
 
 static struct nats_nodes nodes;
 static struct hub one, two;
@@ -53,6 +54,35 @@ static size_t leader(void) {
   }
 }
 
+/* How many consumers there are, where all of them are with the server that leads the log; else 0.
+ */
+static size_t readers_at_leader(void) {
+  natsMsg *msg = NULL;
+  char name[4];
+  snprintf(name, sizeof name, "n%zu", leader());
+  if (natsConnection_RequestString(&msg, nc, "$JS.API.CONSUMER.LIST.councilws", "", 2000) !=
+      NATS_OK)
+    return 0;
+  json_t *json = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
+  json_t *list = json_object_get(json, "consumers"), *one_of;
+  size_t count = json_array_size(list), i;
+  json_array_foreach(list, i, one_of) {
+    const char *server =
+        json_string_value(json_object_get(json_object_get(one_of, "cluster"), "leader"));
+    if (server == NULL || strcmp(server, name) != 0)
+      count = 0;
+  }
+  json_decref(json);
+  natsMsg_Destroy(msg);
+  return count;
+}
+
+/* Those that were elsewhere go when the server gets to it. */
+static void expect_readers_at_leader(void) {
+  HUB_WAIT(&one, readers_at_leader() == 2);
+  hub_pump(&two);
+}
+
 static void *open_two(void *user) {
   static int code;
   code = hub_try(&two, nodes.servers, user);
@@ -80,6 +110,7 @@ static void hubs_that_start_at_once_make_one_log_of_three_replicas(void **state)
   assert_string_equal(hub_state(&one).id, logs[0]->id);
   hub_follow(&one, 0);
   hub_follow(&two, 0);
+  expect_readers_at_leader();
 }
 
 static int number; /* of the last text */
@@ -133,6 +164,7 @@ static void nothing_acknowledged_is_lost_when_the_leader_is_killed(void **state)
   write_some(30);
   nats_node_start(&nodes, killed);
   check_all();
+  expect_readers_at_leader();
   hub_close(&one);
   hub_close(&two);
 }

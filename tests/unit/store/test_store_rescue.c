@@ -248,6 +248,22 @@ static void test_what_the_log_removed_since_stays_removed(void **state) {
   assert_false(is_known(&p->b, "old"));
 }
 
+/* No mark is left that both have. */
+static void test_what_would_have_expired_since_is_not_put_back(void **state) {
+  struct pair *p = *state;
+  p->b.options.retention_ms = 1000;
+  world_open(&p->b);
+  put_one(&p->b, "old", "1");
+  p->b.wall_ms += 2000;
+  put_one(&p->b, "new", "1");
+  world_close(&p->b);
+  fake_log_cut(p->b.log, 0);
+  world_open(&p->b);
+  wait_until_rescued(&p->b);
+  assert_true(is_known(&p->b, "new"));
+  assert_false(is_known(&p->b, "old"));
+}
+
 static void test_what_was_deleted_and_is_there_again_is_deleted_again(void **state) {
   struct pair *p = *state;
   world_open(&p->a);
@@ -304,6 +320,28 @@ static void test_what_cannot_be_put_back_is_kept(void **state) {
   expect_data(&p->a, "r", 1, "\"right\"");
   assert_int_equal(put_id(&p->a, "r", "\"right\"", "id", &event), 0);
   assert_int_equal(event.message_id, 1);
+}
+
+static void test_what_was_set_aside_from_another_log_is_left_alone(void **state) {
+  struct pair *p = *state;
+  char aside[300];
+  world_open(&p->b);
+  put_one(&p->b, "theirs", "1");
+  world_close(&p->b);
+  snprintf(aside, sizeof(aside), "%s.parted", world_path(&p->b));
+  assert_int_equal(rename(world_path(&p->b), aside), 0);
+  struct fake_log *ours = p->b.log, *other = fake_log_new("other");
+  p->b.log = other;
+  world_open(&p->b);
+  for (int i = 0; i < 20; i++) /* entries, between which it would put back its own */
+    put_one(&p->b, "ours", "1");
+  world_close(&p->b);
+  assert_true(has_aside(&p->b, ".parted"));
+  world_open(&p->b);
+  assert_false(is_known(&p->b, "theirs"));
+  world_close(&p->b);
+  p->b.log = ours;
+  fake_log_free(other);
 }
 
 static void test_a_restart_in_between_goes_on(void **state) {
@@ -390,9 +428,11 @@ int main(void) {
       PAIR_TEST(test_a_hub_that_runs_while_the_log_loses_its_end_is_to_begin_anew),
       PAIR_TEST(test_all_hubs_may_put_back_the_same),
       PAIR_TEST(test_what_the_log_removed_since_stays_removed),
+      PAIR_TEST(test_what_would_have_expired_since_is_not_put_back),
       PAIR_TEST(test_what_was_deleted_and_is_there_again_is_deleted_again),
       PAIR_TEST(test_while_the_log_takes_nothing_it_waits),
       PAIR_TEST(test_what_cannot_be_put_back_is_kept),
+      PAIR_TEST(test_what_was_set_aside_from_another_log_is_left_alone),
       PAIR_TEST(test_a_restart_in_between_goes_on),
       PAIR_TEST(test_where_the_log_has_no_beginning_another_hub_gives_its_state),
       PAIR_TEST(test_where_nobody_has_one_it_is_asked_for),
