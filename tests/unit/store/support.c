@@ -85,6 +85,7 @@ static void on_batch_end(void *user) {
 }
 
 const char *world_servers;
+const char *world_home = "/tmp";
 
 void world_init(struct world *w, const char *kind) {
   static atomic_int worlds;
@@ -93,7 +94,7 @@ void world_init(struct world *w, const char *kind) {
   w->kind = kind;
   atomic_store(&w->wall_ms, 1700000000000);
   w->clock = (struct clock){fake_wall_ms, fake_mono_ms, w};
-  snprintf(w->dir, sizeof(w->dir), "/tmp/cws-store-XXXXXX");
+  snprintf(w->dir, sizeof(w->dir), "%s/cws-store-XXXXXX", world_home);
   assert_non_null(mkdtemp(w->dir));
   if (strcmp(kind, "memory") != 0)
     snprintf(w->uri, sizeof(w->uri), "sqlite:%s/hub.db", w->dir);

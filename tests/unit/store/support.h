@@ -49,6 +49,7 @@ struct world {
   struct store *s;
 };
 
+extern const char *world_home;    /* where their directories are */
 extern const char *world_servers; /* of all that are "nats": "//HOST:PORT,…" */
 
 void world_init(struct world *w, const char *kind); /* not opened yet; options may be changed */

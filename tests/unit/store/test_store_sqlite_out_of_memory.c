@@ -49,6 +49,8 @@ static void *refuse_realloc(void *old, int size) {
 /* Without lookaside, which would hand out small pieces unseen. */
 static int init(void **state) {
   (void)state;
+  if (access("/dev/shm", W_OK) == 0) /* thousands of stores are made and removed */
+    world_home = "/dev/shm";
   failing_memory_init();
   sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real);
   sqlite3_mem_methods methods = real;
