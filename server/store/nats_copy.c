@@ -29,27 +29,14 @@
 
 #define PIECE_BYTES ((size_t)256 * 1024) /* a server takes 1 MB unless told otherwise */
 #define HEAD_MAX 48
-#define WAITING_MAX 64   /* messages that were not taken; the oldest go */
-#define IDLE_MS 30000    /* a copy that nobody reads goes */
-#define BUSY_MS 500      /* until it is asked again */
-#define OFFER_MS 1000    /* for somebody to offer one */
-#define MAKE_MS 600000   /* for one to be made: it is as long as a backup */
-#define ANSWER_MS 5000   /* for a piece */
-#define ATTEMPTS 5       /* at a piece: a connection may be lost and found */
-#define PROGRESS_MS 5000 /* between lines of the log */
+#define WAITING_MAX 64 /* messages that were not taken; the oldest go */
+#define IDLE_MS 30000  /* a copy that nobody reads goes */
 
 static int64_t now_ms(void) {
   return clock_mono_ms(clock_system());
 }
 
 /* ---- what comes ---- */
-
-struct nats_copy_msg {
-  struct nats_copy_msg *next;
-  char from[NATS_COPY_SUBJECT_MAX];
-  size_t len;
-  char bytes[]; /* with a NUL behind */
-};
 
 static void take_in(struct nats_log *log, natsMsg *msg) {
   size_t len = (size_t)natsMsg_GetDataLength(msg);
@@ -85,8 +72,7 @@ void nats_on_copy(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void 
   take_in(log, msg);
 }
 
-/* The next one, at most that long waited for; NULL: none, or the log is being closed. */
-static struct nats_copy_msg *next_msg(struct nats_log *log, int64_t ms) {
+struct nats_copy_msg *nats_copy_next(struct nats_log *log, int64_t ms) {
   int64_t end = now_ms() + ms;
   pthread_mutex_lock(&log->mutex);
   for (int64_t left; !log->is_closing && log->copying.first == NULL && (left = end - now_ms()) > 0;)
@@ -104,7 +90,7 @@ static void send_bytes(struct nats_log *log, const char *to, const void *bytes, 
   pthread_rwlock_unlock(&log->moving);
 }
 
-static void send_text(struct nats_log *log, const char *to, const char *text) {
+void nats_copy_send(struct nats_log *log, const char *to, const char *text) {
   send_bytes(log, to, text, strlen(text));
 }
 
@@ -119,7 +105,7 @@ void nats_on_copy_ask(natsConnection *nc, natsSubscription *sub, natsMsg *msg, v
   bool gives = log->copying.has_thread && !log->is_closing;
   pthread_mutex_unlock(&log->mutex);
   if (gives && from != NULL && log->copying.copy_state(NULL, log->user, NULL) == 0)
-    send_text(log, from, "offer");
+    nats_copy_send(log, from, "offer");
   natsMsg_Destroy(msg);
 }
 
@@ -148,7 +134,7 @@ static void make(struct nats_log *log, const struct nats_copy_msg *m) {
   struct stat st = {0};
   char text[sizeof(why.message) + 16];
   if (c->fd >= 0 && strcmp(c->to, m->from) != 0) {
-    send_text(log, m->from, "busy");
+    nats_copy_send(log, m->from, "busy");
     return;
   }
   let_go(c);
@@ -165,13 +151,13 @@ static void make(struct nats_log *log, const struct nats_copy_msg *m) {
     log_info(log->log, "store: another hub takes a copy of this one's state, of %lld bytes",
              (long long)st.st_size);
   }
-  send_text(log, m->from, text);
+  nats_copy_send(log, m->from, text);
 }
 
 static void give_piece(struct nats_log *log, const struct nats_copy_msg *m, int64_t offset) {
   struct nats_copying *c = &log->copying;
   if (c->fd < 0 || strcmp(c->to, m->from) != 0) {
-    send_text(log, m->from, "no it has none any more");
+    nats_copy_send(log, m->from, "no it has none any more");
     return;
   }
   char *piece = malloc(HEAD_MAX + PIECE_BYTES);
@@ -182,7 +168,7 @@ static void give_piece(struct nats_log *log, const struct nats_copy_msg *m, int6
   if (n >= 0)
     send_bytes(log, m->from, piece, (size_t)head + (size_t)n);
   else
-    send_text(log, m->from, "no it cannot read the copy");
+    nats_copy_send(log, m->from, "no it cannot read the copy");
   free(piece);
 }
 
@@ -202,18 +188,11 @@ static void serve(struct nats_log *log, const struct nats_copy_msg *m) {
   }
 }
 
-static bool is_closing(struct nats_log *log) {
-  pthread_mutex_lock(&log->mutex);
-  bool is = log->is_closing;
-  pthread_mutex_unlock(&log->mutex);
-  return is;
-}
-
 static void *copy_main(void *user) {
   struct nats_log *log = user;
   struct nats_copying *c = &log->copying;
-  while (!is_closing(log)) {
-    struct nats_copy_msg *m = next_msg(log, IDLE_MS);
+  while (!nats_is_closing(log)) {
+    struct nats_copy_msg *m = nats_copy_next(log, IDLE_MS);
     if (m != NULL)
       serve(log, m);
     free(m);
@@ -223,167 +202,6 @@ static void *copy_main(void *user) {
   let_go(c);
   nats_ReleaseThreadMemory();
   return NULL;
-}
-
-/* ---- taking ---- */
-
-static bool begins_with(const struct nats_copy_msg *m, const char *word) {
-  return strncmp(m->bytes, word, strlen(word)) == 0;
-}
-
-/* What that one (anyone, where it is NULL) answers with this word, "busy" or "no"; all else is let
- * go. NULL: nothing in time. */
-static struct nats_copy_msg *answer(struct nats_log *log, const char *from, const char *word,
-                                    int64_t ms) {
-  int64_t end = now_ms() + ms;
-  for (int64_t left; (left = end - now_ms()) > 0;) {
-    struct nats_copy_msg *m = next_msg(log, left);
-    bool is_it = m != NULL && (from == NULL || strcmp(m->from, from) == 0) &&
-                 (begins_with(m, word) || begins_with(m, "busy") || begins_with(m, "no "));
-    if (is_it)
-      return m;
-    free(m);
-    if (m == NULL && is_closing(log))
-      return NULL;
-  }
-  return NULL;
-}
-
-static int refused(const struct nats_log *log, const struct nats_copy_msg *m,
-                   struct cws_error *err) {
-  if (m == NULL)
-    return err_set(err, CWS_ESTORE, "the hub at NATS (%s) that was to give a copy does not answer",
-                   log->servers);
-  return err_set(err, CWS_ESTORE, "another hub gives no copy of its state: %s",
-                 begins_with(m, "no ") ? m->bytes + 3 : m->bytes);
-}
-
-struct fetching {
-  struct nats_log *log;
-  char from[NATS_COPY_SUBJECT_MAX];
-  int fd;
-  int64_t size, at, told_ms;
-};
-
-static int find_giver(struct fetching *f, struct cws_error *err) {
-  send_text(f->log, f->log->copying.ask_subject, "ask");
-  struct nats_copy_msg *m = answer(f->log, NULL, "offer", OFFER_MS);
-  bool is_one = m != NULL && begins_with(m, "offer");
-  if (is_one)
-    snprintf(f->from, sizeof f->from, "%s", m->from);
-  free(m);
-  return is_one ? 0 : err_set(err, CWS_ENOTFOUND, "no other hub that is ready offers one");
-}
-
-static void rest(struct nats_log *log, int64_t ms) {
-  int64_t end = now_ms() + ms;
-  pthread_mutex_lock(&log->mutex);
-  for (int64_t left; !log->is_closing && (left = end - now_ms()) > 0;)
-    nats_wait(log, left);
-  pthread_mutex_unlock(&log->mutex);
-}
-
-static struct nats_copy_msg *ask_for_it(struct fetching *f) {
-  int64_t end = now_ms() + MAKE_MS;
-  for (;;) {
-    send_text(f->log, f->from, "make");
-    struct nats_copy_msg *m = answer(f->log, f->from, "made ", end - now_ms());
-    if (m == NULL || !begins_with(m, "busy"))
-      return m;
-    free(m);
-    rest(f->log, BUSY_MS);
-  }
-}
-
-static int have_it_made(struct fetching *f, struct cws_error *err) {
-  struct nats_copy_msg *m = ask_for_it(f);
-  bool is_made = m != NULL && sscanf(m->bytes, "made %" SCNd64, &f->size) == 1;
-  int code = is_made ? 0 : refused(f->log, m, err);
-  free(m);
-  return code;
-}
-
-static int write_all(int fd, const char *bytes, size_t len) {
-  while (len > 0) {
-    ssize_t n = write(fd, bytes, len);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return -1;
-    bytes += n;
-    len -= (size_t)n;
-  }
-  return 0;
-}
-
-/* The piece at f->at, where m is one; *is_it says so. */
-static int take_piece(struct fetching *f, const struct nats_copy_msg *m, bool *is_it,
-                      struct cws_error *err) {
-  int64_t offset;
-  int head = 0;
-  *is_it = false;
-  if (sscanf(m->bytes, "data %" SCNd64 "%n", &offset, &head) != 1)
-    return refused(f->log, m, err);
-  size_t skip = (size_t)head + 1;
-  if (offset != f->at || skip >= m->len)
-    return 0;
-  if (write_all(f->fd, m->bytes + skip, m->len - skip) != 0)
-    return err_set_sys(err, CWS_ESYSTEM, errno, "cannot write the copy of another hub's state");
-  f->at += (int64_t)(m->len - skip);
-  *is_it = true;
-  return 0;
-}
-
-static int fetch_piece(struct fetching *f, struct cws_error *err) {
-  char text[HEAD_MAX];
-  bool is_it = false;
-  int code = 0;
-  snprintf(text, sizeof text, "read %" PRId64, f->at);
-  for (int attempt = 0; code == 0 && !is_it; attempt++) {
-    if (attempt == ATTEMPTS)
-      return refused(f->log, NULL, err);
-    send_text(f->log, f->from, text);
-    struct nats_copy_msg *m = answer(f->log, f->from, "data ", ANSWER_MS);
-    if (m != NULL)
-      code = take_piece(f, m, &is_it, err);
-    free(m);
-  }
-  return code;
-}
-
-static void tell_progress(struct fetching *f) {
-  if (f->told_ms != 0 && now_ms() - f->told_ms < PROGRESS_MS)
-    return;
-  f->told_ms = now_ms();
-  log_info(f->log->log, "store: copying another hub's state: %lld of %lld bytes", (long long)f->at,
-           (long long)f->size);
-}
-
-static int fetch_all(struct fetching *f, struct cws_error *err) {
-  int code = find_giver(f, err);
-  if (code == 0)
-    code = have_it_made(f, err);
-  while (code == 0 && f->at < f->size) {
-    tell_progress(f);
-    code = fetch_piece(f, err);
-  }
-  if (f->from[0] != '\0')
-    send_text(f->log, f->from, "end");
-  if (code == 0 && fsync(f->fd) != 0)
-    code = err_set_sys(err, CWS_ESYSTEM, errno, "cannot write the copy of another hub's state");
-  return code;
-}
-
-int nats_fetch(struct store_log *base, const char *file, struct cws_error *err) {
-  struct fetching f = {.log = (struct nats_log *)base};
-  f.fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (f.fd < 0)
-    return err_set_sys(err, CWS_ESYSTEM, errno, "cannot make '%s'", file);
-  int code = fetch_all(&f, err);
-  close(f.fd);
-  if (code != 0)
-    unlink(file);
-  return code;
 }
 
 /* ---- life ---- */

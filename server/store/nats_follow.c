@@ -1,15 +1,9 @@
 /*
- * nats_follow: a thread that has the stream's entries come, in order, each once. It makes a
- * consumer that begins behind the last entry it has, asks it for some, and looks at the sequence of
- * each. Whatever is off (silence, a gap, another connection), it makes a new one there: entries
- * that come again are skipped.
+ * nats_follow: a thread that has the stream's entries come, in order, each once. It asks the
+ * consumer for some, and looks at the sequence of each. Whatever is off (silence, a gap, another
+ * connection), it has a new one made there: entries that come again are skipped.
  *
- * The consumer is a pull consumer without acknowledgements: what is asked for bounds what may come
- * (a push consumer's flow control lets 32 MiB come, and that is the server's to say), and while
- * the store takes nothing, nothing is asked for. It is an ephemeral one with a single replica in
- * memory: it goes with its server, is missed after a while by its heartbeats, and made anew on
- * another. It is made until it is on the server that leads the stream: what that one has is the
- * log, and others of 2.9.10 may have something else in a place for good, after an election.
+ * What is asked for bounds what may come, and while the store takes nothing, nothing is asked for.
  */
 #include "lib/core/err.h"
 #include "server/base/clock.h"
@@ -28,18 +22,14 @@
 #define ASK_MS 20000      /* the server forgets what was asked for after that */
 #define HEARTBEAT_MS 1000 /* while it has nothing to send */
 #define SILENCE_MS 3000   /* three heartbeats */
-#define INACTIVE_MS 30000 /* the server removes a consumer that nobody asks */
 #define WAIT_MS 500
 #define RETRY_MS 500
 #define CHECK_MS 1000 /* between looks whether entries can be written again */
 #define IDLE_MS 5000  /* without an entry: is there really none? */
-#define PLACE_MS 5000 /* between looks whether the consumer is where the stream's leader is */
-#define PLACE_TRIES 8 /* each is there by chance, with one of three servers, say */
 /* Without an answer of the stream's leader: another server may be near it. Twice as long each time
  * that it was not. */
 #define MOVE_MS 8000
 #define MOVE_MAX_MS 64000
-#define NS_PER_MS INT64_C(1000000)
 
 static int64_t now_ms(void) {
   return clock_mono_ms(clock_system());
@@ -82,7 +72,7 @@ static void note_answer(struct nats_follower *f) {
 }
 
 /* What the stream's leader says of it. That it does not is noted. */
-static int ask_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err) {
+int nats_ask_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err) {
   struct nats_follower *f = &log->follower;
   int code = nats_stream_state(log, out, f->leader, err);
   if (code == 0)
@@ -104,7 +94,7 @@ static void check_publishing(struct nats_log *log) {
     return;
   f->checked_ms = now_ms();
   struct store_log_state state;
-  if (ask_state(log, &state, NULL) != 0)
+  if (nats_ask_state(log, &state, NULL) != 0)
     return;
   pthread_mutex_lock(&log->mutex);
   bool is_over = log->publish_trouble.code != 0 && log->published == published;
@@ -115,120 +105,7 @@ static void check_publishing(struct nats_log *log) {
     log->wake(log->user);
 }
 
-/* ---- the consumer ---- */
-
-/* The answer is of no interest: it goes by itself, too. */
-static void remove_consumer(struct nats_log *log) {
-  struct nats_follower *f = &log->follower;
-  char subject[160];
-  if (f->consumer[0] == '\0')
-    return;
-  snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.%s.%s", log->name, f->consumer);
-  natsConnection_Publish(log->link.nc, subject, NULL, 0);
-  f->consumer[0] = '\0';
-}
-
-static void drop_consumer(struct nats_log *log) {
-  struct nats_follower *f = &log->follower;
-  remove_consumer(log);
-  natsSubscription_Destroy(f->sub);
-  f->sub = NULL;
-  f->left = 0;
-}
-
-/* Whether the log still is the one that was opened, and has what comes next. */
-static int check_log(struct nats_log *log, uint64_t last, struct cws_error *err) {
-  struct store_log_state state;
-  int code = ask_state(log, &state, err);
-  if (code != 0)
-    return code;
-  if (strcmp(state.id, log->id) != 0)
-    return err_set(err, CWS_ECORRUPT,
-                   "the stream '%s' at %s is another one than when this hub started: another was "
-                   "made under that name",
-                   log->name, log->servers);
-  if (state.first_seq > last + 1)
-    return err_set(err, CWS_ECORRUPT,
-                   "the stream '%s' at %s has let go of the entries from %" PRIu64 " to %" PRIu64
-                   ", which this hub needs: start it on a copy of another hub's state",
-                   log->name, log->servers, last + 1, state.first_seq - 1);
-  if (state.last_seq < last)
-    return err_set(err, CWS_ECORRUPT,
-                   "the stream '%s' at %s ends at entry %" PRIu64 ", and this hub has had %" PRIu64
-                   ": its servers lost what they had acknowledged",
-                   log->name, log->servers, state.last_seq, last);
-  return 0;
-}
-
-/* On some server that has the stream. */
-static natsStatus add_consumer(struct nats_log *log, uint64_t first) {
-  struct nats_follower *f = &log->follower;
-  jsConsumerConfig c;
-  jsConsumerConfig_Init(&c);
-  c.DeliverPolicy = js_DeliverByStartSequence;
-  c.OptStartSeq = first;
-  c.AckPolicy = js_AckNone;
-  c.InactiveThreshold = INACTIVE_MS * NS_PER_MS;
-  c.Replicas = 1;
-  c.MemoryStorage = true;
-  jsConsumerInfo *info = NULL;
-  natsStatus s = js_AddConsumer(&info, log->link.js, log->name, &c, NULL, NULL);
-  if (s == NATS_OK) {
-    snprintf(f->consumer, sizeof f->consumer, "%s", info->Name);
-    snprintf(f->server, sizeof f->server, "%s", nats_leader_of(info->Cluster));
-  }
-  jsConsumerInfo_Destroy(info);
-  return s;
-}
-
-static bool is_at_leader(const struct nats_follower *f) {
-  return f->leader[0] == '\0' || f->server[0] == '\0' || strcmp(f->leader, f->server) == 0;
-}
-
-static natsStatus place_consumer(struct nats_log *log, uint64_t first) {
-  natsStatus s = add_consumer(log, first);
-  for (int i = 1; s == NATS_OK && i < PLACE_TRIES && !is_at_leader(&log->follower); i++) {
-    remove_consumer(log);
-    s = add_consumer(log, first);
-  }
-  log->follower.placed_ms = now_ms();
-  return s;
-}
-
-static natsStatus make_consumer(struct nats_log *log, uint64_t first) {
-  struct nats_follower *f = &log->follower;
-  char subject[sizeof(f->inbox) + 2];
-  natsInbox *inbox = NULL;
-  natsStatus s = natsInbox_Create(&inbox);
-  if (s == NATS_OK) {
-    snprintf(f->inbox, sizeof f->inbox, "%s", inbox);
-    snprintf(subject, sizeof subject, "%s.*", inbox);
-    s = natsConnection_SubscribeSync(&f->sub, log->link.nc, subject);
-  }
-  natsInbox_Destroy(inbox);
-  if (s == NATS_OK) /* what was asked for is the limit; libnats would drop what is beyond its own */
-    s = natsSubscription_SetPendingLimits(f->sub, -1, -1);
-  return s == NATS_OK ? place_consumer(log, first) : s;
-}
-
-static int start(struct nats_log *log, struct cws_error *err) {
-  struct nats_follower *f = &log->follower;
-  pthread_mutex_lock(&log->mutex);
-  f->connection = log->connections;
-  pthread_mutex_unlock(&log->mutex);
-  int code = check_log(log, f->last, err);
-  if (code != 0)
-    return code;
-  natsStatus s = make_consumer(log, f->last + 1);
-  if (s != NATS_OK)
-    return err_set(err, CWS_ESTORE, "cannot read the stream '%s' at %s: %s", log->name,
-                   log->servers, nats_reason(s));
-  f->is_fresh = true;
-  f->is_behind = false;
-  f->made_ms = f->heard_ms = f->entry_ms = now_ms();
-  end_trouble(log, NATS_CANNOT_START);
-  return 0;
-}
+/* ---- asking for entries ---- */
 
 static bool ask(struct nats_log *log) {
   struct nats_follower *f = &log->follower;
@@ -238,7 +115,7 @@ static bool ask(struct nats_log *log) {
   int len = snprintf(text, sizeof text,
                      "{\"batch\":%d,\"max_bytes\":%d,\"expires\":%" PRId64
                      ",\"idle_heartbeat\":%" PRId64 "}",
-                     ASK_COUNT, ASK_BYTES, ASK_MS * NS_PER_MS, HEARTBEAT_MS * NS_PER_MS);
+                     ASK_COUNT, ASK_BYTES, ASK_MS * NATS_NS_PER_MS, HEARTBEAT_MS * NATS_NS_PER_MS);
   if (natsConnection_PublishRequest(log->link.nc, subject, inbox, text, len) != NATS_OK)
     return false;
   f->left = ASK_COUNT;
@@ -365,26 +242,16 @@ static enum verdict check_idle(struct nats_log *log) {
   if (now_ms() - f->entry_ms < IDLE_MS)
     return GO_ON;
   f->entry_ms = now_ms();
-  if (ask_state(log, &state, NULL) != 0)
+  if (nats_ask_state(log, &state, NULL) != 0)
     return GO_ON;
   bool was_behind = f->is_behind;
   f->is_behind = state.last_seq > f->last;
   return was_behind && f->is_behind ? START_ANEW : GO_ON;
 }
 
-/* Another one leads now. */
-static bool is_out_of_place(struct nats_log *log) {
-  struct nats_follower *f = &log->follower;
-  struct store_log_state state;
-  if (f->server[0] == '\0' || now_ms() - f->placed_ms < PLACE_MS)
-    return false;
-  f->placed_ms = now_ms();
-  return ask_state(log, &state, NULL) == 0 && !is_at_leader(f);
-}
-
 static enum verdict read_one(struct nats_log *log) {
   struct nats_follower *f = &log->follower;
-  if (is_another_connection(log) || is_out_of_place(log))
+  if (is_another_connection(log) || nats_consumer_is_out_of_place(log))
     return START_ANEW;
   if (f->left <= 0) {
     if (!has_room(log)) {
@@ -406,7 +273,7 @@ static enum verdict read_one(struct nats_log *log) {
 }
 
 static void cannot_start(struct nats_log *log, const struct cws_error *error) {
-  drop_consumer(log);
+  nats_consumer_drop(log);
   if (nats_is_connected(log, NULL)) /* else that is the trouble */
     set_trouble(log, NATS_CANNOT_START, error);
   rest(log, RETRY_MS);
@@ -422,7 +289,7 @@ static void start_anew(struct nats_log *log, enum verdict why) {
             log->name, log->servers, f->last + 1);
     set_trouble(log, NATS_ENTRY_MISSING, &error);
   }
-  drop_consumer(log);
+  nats_consumer_drop(log);
   if (now_ms() - f->made_ms < RETRY_MS)
     rest(log, RETRY_MS);
 }
@@ -453,7 +320,7 @@ static void move_if_silent(struct nats_log *log) {
   if (!is_silent(log))
     return;
   if (log->urls.count > 1 || status == NATS_CONN_STATUS_CLOSED) {
-    drop_consumer(log);
+    nats_consumer_drop(log);
     nats_move(log);
     if (log->follower.move_ms < MOVE_MAX_MS)
       log->follower.move_ms *= 2;
@@ -461,9 +328,23 @@ static void move_if_silent(struct nats_log *log) {
   forget_silence(log);
 }
 
+static bool start(struct nats_log *log, struct cws_error *error) {
+  struct nats_follower *f = &log->follower;
+  pthread_mutex_lock(&log->mutex);
+  f->connection = log->connections;
+  pthread_mutex_unlock(&log->mutex);
+  if (nats_consumer_make(log, error) != 0)
+    return false;
+  f->is_fresh = true;
+  f->is_behind = false;
+  f->made_ms = f->heard_ms = f->entry_ms = now_ms();
+  end_trouble(log, NATS_CANNOT_START);
+  return true;
+}
+
 static void follow_some(struct nats_log *log) {
   struct cws_error error = {0};
-  if (log->follower.sub == NULL && start(log, &error) != 0) {
+  if (log->follower.sub == NULL && !start(log, &error)) {
     cannot_start(log, &error);
     return;
   }
@@ -488,7 +369,7 @@ static void *follow_main(void *user) {
     if (is_asked)
       follow_some(log);
   }
-  drop_consumer(log);
+  nats_consumer_drop(log);
   nats_ReleaseThreadMemory();
   return NULL;
 }

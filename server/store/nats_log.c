@@ -43,6 +43,13 @@ void nats_wait(struct nats_log *log, int64_t ms) {
   nats_wait_for(log, &log->changed, ms);
 }
 
+bool nats_is_closing(struct nats_log *log) {
+  pthread_mutex_lock(&log->mutex);
+  bool is = log->is_closing;
+  pthread_mutex_unlock(&log->mutex);
+  return is;
+}
+
 /* ---- what is told ---- */
 
 /* On a thread of libnats. */

@@ -8,7 +8,9 @@
  *   nats_stream.c   the stream that is the log: made, or checked
  *   nats_publish.c  writing, and what becomes of it
  *   nats_follow.c   a thread that reads
- *   nats_copy.c     a state for another hub, or of another hub
+ *   nats_consumer.c what it reads from
+ *   nats_copy.c     a state for another hub
+ *   nats_fetch.c    a state of another hub
  *   nats_list.c     lists of entries
  */
 #ifndef CWS_STORE_NATS_LOG_H
@@ -21,7 +23,8 @@
 #define NATS_PREFIX_MAX 32
 #define NATS_SERVERS_MAX 16
 #define NATS_SERVER_MAX 128 /* of a server's name; longer ones are cut */
-#define NATS_WAIT_MS 2000   /* for the answer to one question to JetStream */
+#define NATS_NS_PER_MS INT64_C(1000000)
+#define NATS_WAIT_MS 2000 /* for the answer to one question to JetStream */
 /* A hub's entries have some 512 KiB; one more event may have what an event may have. */
 #define NATS_ENTRY_MAX ((size_t)3 << 20)
 
@@ -195,6 +198,17 @@ int nats_follow_start(struct nats_log *log, struct cws_error *err);
 void nats_follow_stop(struct nats_log *log); /* after the connection was closed */
 int nats_follow(struct store_log *base, uint64_t after, struct cws_error *err);
 
+/* What the stream's leader says of it; that it does not is noted. By the follower's thread, as all
+ * of nats_consumer.c. */
+int nats_ask_state(struct nats_log *log, struct store_log_state *out, struct cws_error *err);
+
+/* ---- nats_consumer.c ---- */
+/* Looks whether the log has what comes next, and makes one that begins there. */
+int nats_consumer_make(struct nats_log *log, struct cws_error *err);
+void nats_consumer_drop(struct nats_log *log);
+/* The stream is led by another server now than the one that has it. */
+bool nats_consumer_is_out_of_place(struct nats_log *log);
+
 /* ---- nats_copy.c ---- */
 int nats_copy_init(struct nats_log *log, const struct store_log_options *options,
                    struct cws_error *err); /* before there is a connection */
@@ -202,11 +216,25 @@ int nats_copy_start(struct nats_log *log, struct cws_error *err);
 void nats_copy_stop(struct nats_log *log); /* after the connection was closed */
 void nats_on_copy_ask(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
 void nats_on_copy(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
+struct nats_copy_msg {
+  struct nats_copy_msg *next;
+  char from[NATS_COPY_SUBJECT_MAX];
+  size_t len;
+  char bytes[]; /* with a NUL behind */
+};
+/* The next one that came, at most that long waited for; to be freed. NULL: none, or the log is
+ * being closed. */
+struct nats_copy_msg *nats_copy_next(struct nats_log *log, int64_t ms);
+/* To the hub of that subject, which can answer. */
+void nats_copy_send(struct nats_log *log, const char *to, const char *text);
+
+/* ---- nats_fetch.c ---- */
 /* As of store_log_ops. */
 int nats_fetch(struct store_log *base, const char *file, struct cws_error *err);
 
 /* ---- nats_log.c ---- */
 void nats_on_told(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
+bool nats_is_closing(struct nats_log *log);
 /* Waits for `changed`, at most that long; with the mutex held. */
 void nats_wait(struct nats_log *log, int64_t ms);
 void nats_wait_for(struct nats_log *log, pthread_cond_t *what, int64_t ms);

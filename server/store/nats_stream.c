@@ -28,7 +28,6 @@
 #include <sys/random.h>
 
 #define MAX_AGE_MS (7 * 24 * 3600 * INT64_C(1000))
-#define NS_PER_MS INT64_C(1000000)
 #define REPLICAS_MAX 3
 #define DUPLICATES_MS 1000 /* the server insists on a window */
 #define ID_BYTES 16
@@ -151,10 +150,10 @@ static natsStatus create(struct nats_log *log, const struct store_nats_options *
   c.SubjectsLen = 1;
   c.Replicas = o->replicas != 0 ? o->replicas : servers;
   c.Storage = is_memory(o) ? js_MemoryStorage : js_FileStorage;
-  c.MaxAge = max_age_ms * NS_PER_MS;
+  c.MaxAge = max_age_ms * NATS_NS_PER_MS;
   if (o->max_bytes != 0)
     c.MaxBytes = o->max_bytes;
-  c.Duplicates = (max_age_ms < DUPLICATES_MS ? max_age_ms : DUPLICATES_MS) * NS_PER_MS;
+  c.Duplicates = (max_age_ms < DUPLICATES_MS ? max_age_ms : DUPLICATES_MS) * NATS_NS_PER_MS;
   c.DenyDelete = true;
   c.DenyPurge = true;
   natsStatus s = js_AddStream(NULL, log->link.js, &c, NULL, code);
@@ -180,7 +179,7 @@ static int find_or_create(struct nats_log *log, const struct store_nats_options 
     natsStatus s = js_GetStreamInfo(out, log->link.js, log->name, NULL, &js);
     if (s == NATS_OK) {
       if (is_settled || (*out)->Cluster == NULL ||
-          (*out)->Created / NS_PER_MS + YOUNG_MS < clock_wall_ms(clock))
+          (*out)->Created / NATS_NS_PER_MS + YOUNG_MS < clock_wall_ms(clock))
         return 0;
       jsStreamInfo_Destroy(*out);
       *out = NULL;
@@ -251,10 +250,10 @@ static int check_settings(const struct nats_log *log, const struct store_nats_op
                    c->Storage == js_MemoryStorage ? "its entries in memory"
                                                   : "its entries in files",
                    o->storage, "give another nats-prefix (this cannot be changed later)", err);
-  if (o->max_age_ms != 0 && o->max_age_ms * NS_PER_MS != c->MaxAge) {
+  if (o->max_age_ms != 0 && o->max_age_ms * NATS_NS_PER_MS != c->MaxAge) {
     if (c->MaxAge > 0)
       snprintf(is, sizeof is, "a greatest age of %lld s",
-               (long long)(c->MaxAge / NS_PER_MS / 1000));
+               (long long)(c->MaxAge / NATS_NS_PER_MS / 1000));
     else
       snprintf(is, sizeof is, "no greatest age");
     snprintf(wanted, sizeof wanted, "%lld s", (long long)(o->max_age_ms / 1000));

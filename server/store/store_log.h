@@ -1,6 +1,6 @@
 /*
  * store_log: a log that several hubs share: entries in one total order, the same for all, kept by
- * others than the hub. store_replica.c writes a hub's batches to it and applies what comes back.
+ * others than the hub. store_shared.c writes a hub's batches to it and applies what comes back.
  * nats_log.c is the one that is used; tests have one in memory.
  *
  * An entry is bytes that the log does not look at. Its place is its sequence: 1, 2, 3 …, without

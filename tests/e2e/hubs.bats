@@ -43,6 +43,7 @@ has_all() {
 
   # A hub is killed, and what it missed is there when it is back.
   kill -9 "$(cat "$dir/two.pid")"
+  wait "$(cat "$dir/two.pid")" || true # bash says so here, and not on the next command's standard error
   run3 councilws publish run log n:=3 --url "$(at one)"
   assert_run 0 3 ''
   start_one two "$(at two | sed 's/.*://')"
