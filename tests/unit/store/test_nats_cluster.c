@@ -54,30 +54,32 @@ static size_t leader(void) {
   }
 }
 
-/* How many consumers there are, where all of them are with the server that leads the log; else 0.
- */
+#define LIST_MS 10000 /* it waits for some seconds for consumers that do not answer */
+
+/* How many consumers are asked for entries, where all of those are with the server that leads the
+ * log; else 0. Others were left behind, and go when their server gets to it. */
 static size_t readers_at_leader(void) {
   natsMsg *msg = NULL;
   char name[4];
   snprintf(name, sizeof name, "n%zu", leader());
-  if (natsConnection_RequestString(&msg, nc, "$JS.API.CONSUMER.LIST.councilws", "", 2000) !=
+  if (natsConnection_RequestString(&msg, nc, "$JS.API.CONSUMER.LIST.councilws", "", LIST_MS) !=
       NATS_OK)
     return 0;
   json_t *json = json_loadb(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg), 0, NULL);
-  json_t *list = json_object_get(json, "consumers"), *one_of;
-  size_t count = json_array_size(list), i;
-  json_array_foreach(list, i, one_of) {
+  json_t *list = json_object_get(json, "consumers"), *reader;
+  size_t count = 0, elsewhere = 0, i;
+  json_array_foreach(list, i, reader) {
     const char *server =
-        json_string_value(json_object_get(json_object_get(one_of, "cluster"), "leader"));
-    if (server == NULL || strcmp(server, name) != 0)
-      count = 0;
+        json_string_value(json_object_get(json_object_get(reader, "cluster"), "leader"));
+    bool is_read = json_integer_value(json_object_get(reader, "num_waiting")) > 0;
+    count += is_read;
+    elsewhere += is_read && (server == NULL || strcmp(server, name) != 0);
   }
   json_decref(json);
   natsMsg_Destroy(msg);
-  return count;
+  return elsewhere == 0 ? count : 0;
 }
 
-/* Those that were elsewhere go when the server gets to it. */
 static void expect_readers_at_leader(void) {
   HUB_WAIT(&one, readers_at_leader() == 2);
   hub_pump(&two);
