@@ -72,14 +72,6 @@ static int find_giver(struct fetching *f, struct cws_error *err) {
   return is_one ? 0 : err_set(err, CWS_ENOTFOUND, "no other hub that is ready offers one");
 }
 
-static void rest(struct nats_log *log, int64_t ms) {
-  int64_t end = now_ms() + ms;
-  pthread_mutex_lock(&log->mutex);
-  for (int64_t left; !log->is_closing && (left = end - now_ms()) > 0;)
-    nats_wait(log, left);
-  pthread_mutex_unlock(&log->mutex);
-}
-
 static struct nats_copy_msg *ask_for_it(struct fetching *f) {
   int64_t end = now_ms() + MAKE_MS;
   for (;;) {
@@ -88,7 +80,7 @@ static struct nats_copy_msg *ask_for_it(struct fetching *f) {
     if (m == NULL || !begins_with(m, "busy"))
       return m;
     free(m);
-    rest(f->log, BUSY_MS);
+    nats_rest(f->log, BUSY_MS);
   }
 }
 

@@ -208,14 +208,6 @@ static enum verdict take_message(struct nats_log *log, natsMsg *msg) {
 
 /* ---- the thread ---- */
 
-static void rest(struct nats_log *log, int64_t ms) {
-  int64_t end = now_ms() + ms;
-  pthread_mutex_lock(&log->mutex);
-  for (int64_t left; !log->is_closing && (left = end - now_ms()) > 0;)
-    nats_wait(log, left);
-  pthread_mutex_unlock(&log->mutex);
-}
-
 /* Waits for room; false: there is none yet. */
 static bool has_room(struct nats_log *log) {
   pthread_mutex_lock(&log->mutex);
@@ -276,7 +268,7 @@ static void cannot_start(struct nats_log *log, const struct cws_error *error) {
   nats_consumer_drop(log);
   if (nats_is_connected(log, NULL)) /* else that is the trouble */
     set_trouble(log, NATS_CANNOT_START, error);
-  rest(log, RETRY_MS);
+  nats_rest(log, RETRY_MS);
 }
 
 static void start_anew(struct nats_log *log, enum verdict why) {
@@ -291,7 +283,7 @@ static void start_anew(struct nats_log *log, enum verdict why) {
   }
   nats_consumer_drop(log);
   if (now_ms() - f->made_ms < RETRY_MS)
-    rest(log, RETRY_MS);
+    nats_rest(log, RETRY_MS);
 }
 
 static void forget_silence(struct nats_log *log) {

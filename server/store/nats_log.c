@@ -4,6 +4,7 @@
  */
 #include "server/store/nats_log.h"
 #include "lib/core/err.h"
+#include "server/base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,14 @@ void nats_wait_for(struct nats_log *log, pthread_cond_t *what, int64_t ms) {
 
 void nats_wait(struct nats_log *log, int64_t ms) {
   nats_wait_for(log, &log->changed, ms);
+}
+
+void nats_rest(struct nats_log *log, int64_t ms) {
+  int64_t end = clock_mono_ms(clock_system()) + ms;
+  pthread_mutex_lock(&log->mutex);
+  for (int64_t left; !log->is_closing && (left = end - clock_mono_ms(clock_system())) > 0;)
+    nats_wait(log, left);
+  pthread_mutex_unlock(&log->mutex);
 }
 
 bool nats_is_closing(struct nats_log *log) {

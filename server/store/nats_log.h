@@ -235,6 +235,8 @@ int nats_fetch(struct store_log *base, const char *file, struct cws_error *err);
 /* ---- nats_log.c ---- */
 void nats_on_told(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *log);
 bool nats_is_closing(struct nats_log *log);
+/* Waits that long, or until the log is being closed. */
+void nats_rest(struct nats_log *log, int64_t ms);
 /* Waits for `changed`, at most that long; with the mutex held. */
 void nats_wait(struct nats_log *log, int64_t ms);
 void nats_wait_for(struct nats_log *log, pthread_cond_t *what, int64_t ms);

@@ -82,6 +82,8 @@ int sqlite_schema_check(struct sqlite_conn *c, enum sqlite_check how, struct cws
 
 /* ---- sqlite_files.c: the directory, the lock, the ballast ---- */
 
+/* One text behind the other, to be freed; NULL: memory is out. */
+char *sqlite_files_join(const char *a, const char *b);
 /* The path for SQLite: absolute, or so written that SQLite takes it for nothing else. */
 int sqlite_files_path(const char *path, char **out, struct cws_error *err);
 /* Makes the last directory of the path where it is missing. */

@@ -14,19 +14,11 @@
 
 #define ASIDE_MAX 9 /* more than can come while one is put back; then somebody has to look */
 
-static char *name_with(const char *path, const char *end) {
-  size_t size = strlen(path) + strlen(end) + 1;
-  char *out = malloc(size);
-  if (out != NULL)
-    snprintf(out, size, "%s%s", path, end);
-  return out;
-}
-
 static char *name_of(const char *path, int number) {
   char end[32] = ".parted";
   if (number > 1)
     snprintf(end, sizeof(end), ".parted-%d", number);
-  return name_with(path, end);
+  return sqlite_files_join(path, end);
 }
 
 static bool is_there(const char *path) {
@@ -35,7 +27,7 @@ static bool is_there(const char *path) {
 
 /* Closing carries the log over to the file, unless the disk is full, say. */
 static int check_log(const char *path, struct cws_error *err) {
-  char *log = name_with(path, "-wal");
+  char *log = sqlite_files_join(path, "-wal");
   if (log == NULL)
     return err_set(err, CWS_ENOMEM, NULL);
   struct stat st;
@@ -74,7 +66,7 @@ static int set_aside(const char *path, const char *unused, struct cws_error *err
 }
 
 static void remove_with(const char *path, const char *end) {
-  char *name = name_with(path, end);
+  char *name = sqlite_files_join(path, end);
   if (name != NULL)
     unlink(name);
   free(name);

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char *join(const char *a, const char *b) {
+char *sqlite_files_join(const char *a, const char *b) {
   size_t size = strlen(a) + strlen(b) + 1;
   char *out = malloc(size);
   if (out != NULL)
@@ -25,7 +25,8 @@ int sqlite_files_path(const char *path, char **out, struct cws_error *err) {
   size_t len = strlen(path);
   if (len == 0 || path[len - 1] == '/')
     return err_set(err, CWS_ECONFIG, "the store 'sqlite:%s' needs the path of a file", path);
-  *out = join(path[0] == '/' ? "" : "./", path); /* "file:…" and ":memory:" are names, too */
+  /* "file:…" and ":memory:" are names, too */
+  *out = sqlite_files_join(path[0] == '/' ? "" : "./", path);
   return *out != NULL ? 0 : err_set(err, CWS_ENOMEM, NULL);
 }
 
@@ -113,7 +114,7 @@ static void write_pid(int fd) {
 }
 
 int sqlite_files_lock(const char *path, int *fd, struct cws_error *err) {
-  char *lock = join(path, ".lock");
+  char *lock = sqlite_files_join(path, ".lock");
   if (lock == NULL)
     return err_set(err, CWS_ENOMEM, NULL);
   *fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -143,7 +144,7 @@ void sqlite_files_unlock(int fd) {
 /* ---- the ballast ---- */
 
 bool sqlite_ballast_make(const char *path) {
-  char *name = join(path, ".ballast");
+  char *name = sqlite_files_join(path, ".ballast");
   if (name == NULL)
     return false;
   int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -157,7 +158,7 @@ bool sqlite_ballast_make(const char *path) {
 }
 
 void sqlite_ballast_drop(const char *path) {
-  char *name = join(path, ".ballast");
+  char *name = sqlite_files_join(path, ".ballast");
   if (name != NULL)
     unlink(name);
   free(name);

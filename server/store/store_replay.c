@@ -71,14 +71,22 @@ static int find_stream(struct replay *p, const char *request_id, struct store_st
   return code;
 }
 
+/* *st is NULL where it is gone, or has another epoch. */
+static int find_in_epoch(struct replay *p, const struct store_item *item,
+                         struct store_stream **st) {
+  int code = find_stream(p, item->request_id, st);
+  if (code == 0 && strcmp((*st)->row.epoch, item->epoch) == 0)
+    return 0;
+  *st = NULL;
+  return code == CWS_EUNKNOWNREQUEST ? 0 : code;
+}
+
 static int apply_position(struct replay *p, const struct store_item *item) {
   struct store *s = p->apply.s;
   struct store_stream *st;
-  int code = find_stream(p, item->request_id, &st);
-  if (code != 0)
-    return code == CWS_EUNKNOWNREQUEST ? 0 : code;
-  if (strcmp(st->row.epoch, item->epoch) != 0)
-    return 0;
+  int code = find_in_epoch(p, item, &st);
+  if (code != 0 || st == NULL)
+    return code;
   struct news *n = add_news(p, STORE_ITEM_POSITION);
   if (n == NULL)
     return no_memory(p);
@@ -112,11 +120,9 @@ static int apply_remove(struct replay *p, const char *request_id, struct store_r
 /* Each hub finds the same ones old enough, and says so. */
 static int apply_expiry(struct replay *p, const struct store_item *item) {
   struct store_stream *st;
-  int code = find_stream(p, item->request_id, &st);
-  if (code != 0)
-    return code == CWS_EUNKNOWNREQUEST ? 0 : code;
-  if (strcmp(st->row.epoch, item->epoch) != 0 || st->row.last_id != item->message_id)
-    return 0;
+  int code = find_in_epoch(p, item, &st);
+  if (code != 0 || st == NULL || st->row.last_id != item->message_id)
+    return code;
   struct news *n = add_news(p, STORE_ITEM_EXPIRY);
   if (n == NULL)
     return no_memory(p);
@@ -126,11 +132,9 @@ static int apply_expiry(struct replay *p, const struct store_item *item) {
 
 static int apply_renewal(struct replay *p, const struct store_item *item) {
   struct store_stream *st;
-  int code = find_stream(p, item->request_id, &st);
-  if (code != 0)
-    return code == CWS_EUNKNOWNREQUEST ? 0 : code;
-  if (strcmp(st->row.epoch, item->epoch) != 0)
-    return 0;
+  int code = find_in_epoch(p, item, &st);
+  if (code != 0 || st == NULL)
+    return code;
   struct news *n = add_news(p, STORE_ITEM_RENEWAL);
   if (n == NULL)
     return no_memory(p);
